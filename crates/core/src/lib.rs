@@ -1,0 +1,3 @@
+//! The rules of Assay, without a database, a network or a clock of their own.
+
+pub mod programme;

@@ -1,0 +1,11 @@
+//! Questions: what a learner may see ([`Question`]), what decides right or wrong ([`Key`]), and the formats they come in.
+//!
+//! The split is the point of this room: a [`Key`] has no way out except [`Key::score`] and [`Key::seal`],
+//! so no page, log line or API answer can carry one by accident.
+
+pub mod clean;
+mod key;
+mod model;
+
+pub use key::{Key, KeyError, Mark, SealedKey};
+pub use model::{About, Choice, Html, Item, ItemId, ItemVersion, Lookup, Question};
