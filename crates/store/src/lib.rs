@@ -1,1 +1,16 @@
-//! Stub.
+//! The only room with SQL.
+//!
+//! The unit of writing is a **command**: plain data in, plain data out, one transaction, replayable because it is data. Reads are
+//! **queries** on read-only connections. [`Store`] takes both and knows which engine answers; the statements in `ops` are written
+//! once, in the subset that SQLite and PostgreSQL share.
+//!
+//! **Invariant:** every "at most one" is a constraint of the schema or a compare-and-set inside one statement, never a check in code.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
+
+pub mod commands;
+mod engine;
+mod error;
+pub mod queries;
+
+pub use engine::{Apply, Command, Query, Store};
+pub use error::StoreError;

@@ -1,0 +1,477 @@
+//! Everything that can be changed, as plain data. The statements are in `ops`.
+
+use assay_core::{
+    UtcMillis,
+    attempt::{Save, Saved, StartRefused},
+    badge::Visibility,
+    form::FormItem,
+    ids::{AttemptId, AwardId, IssuerId, JobId, Learner, PersonId, RowId, Secret128},
+    programme::{Programme, Rules},
+    score::Outcome,
+};
+use assay_items::Item;
+
+use crate::{Command, queries::SignedIn};
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $name:ident -> $out:ty { $($(#[$field_doc:meta])* $field:ident: $kind:ty),* $(,)? })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $kind),* }
+
+        impl Command for $name {
+            type Out = $out;
+        }
+    )+};
+}
+
+/// SHA-256 of a secret token: what the database keeps instead of the token.
+pub type TokenHash = [u8; 32];
+
+/// A job to be done after the transaction that decided on it; in the same transaction.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// Its id.
+    pub id: JobId,
+    /// What kind of work (`issue`, `mail`, …).
+    pub kind: &'static str,
+    /// Two jobs of one kind with the same name are one job.
+    pub dedup: String,
+    /// JSON.
+    pub payload: String,
+    /// Whose data it carries, so that erasing a person erases it too.
+    pub person: Option<PersonId>,
+    /// Not before.
+    pub run_at: UtcMillis,
+}
+
+/// Who did what, for the audit log.
+#[derive(Clone, Debug)]
+pub struct Act {
+    /// The log line's id.
+    pub row: RowId,
+    /// Who (`operator`, a pseudonym; never a mail address).
+    pub actor: String,
+    /// When.
+    pub at: UtcMillis,
+}
+
+commands! {
+    /// Makes the issuer exist; answers its id, which stays the same for ever.
+    EnsureIssuer -> IssuerId {
+        /// Its name in settings.
+        slug: String,
+        /// The id it gets if it is new.
+        id: IssuerId,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Makes this content what new attempts are drawn from. The same content again changes nothing.
+    Publish -> Published {
+        /// The issuer.
+        issuer: IssuerId,
+        /// The programme.
+        programme: Programme,
+        /// Its pool.
+        items: Vec<Item>,
+        /// Who.
+        act: Act,
+    }
+
+    /// Keeps a one-time link and queues the mail that carries it.
+    RequestSignIn -> () {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Normalised address.
+        address: String,
+        /// Of the link's token.
+        token_hash: TokenHash,
+        /// Where to go afterwards: a path on this server.
+        next_path: String,
+        /// Now.
+        at: UtcMillis,
+        /// Until when the link works.
+        expires_at: UtcMillis,
+        /// The mail.
+        mail: NewJob,
+    }
+
+    /// Uses a link up: makes the person if new, opens a session. `None` when the link is unknown, used or expired.
+    ConsumeSignIn -> Option<(SignedIn, String)> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Of the link's token.
+        token_hash: TokenHash,
+        /// Id for a new person.
+        new_person: PersonId,
+        /// Keyed hash of the address, by which an erased account's wait is found again; made by the caller, who holds the secret.
+        address_mac: TokenHash,
+        /// Of the session's token.
+        session_hash: TokenHash,
+        /// Until when the session lives.
+        session_expires_at: UtcMillis,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Makes a person with a session, without a link: the demonstration's sample people, and tests.
+    Introduce -> SignedIn {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Normalised address.
+        address: String,
+        /// Id if new.
+        new_person: PersonId,
+        /// Of the session's token.
+        session_hash: TokenHash,
+        /// Until when the session lives.
+        session_expires_at: UtcMillis,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Ends a session.
+    CloseSession -> () {
+        /// Of the session's token.
+        token_hash: TokenHash,
+    }
+
+    /// Chooses (or gives up, with `None`) the address of the person's own page. `false` when the handle is taken.
+    SetHandle -> bool {
+        /// Who.
+        learner: Learner,
+        /// Lower-case letters, digits, hyphens.
+        handle: Option<String>,
+    }
+
+    /// Marks a lesson as done, or not done.
+    MarkLesson -> () {
+        /// Who.
+        learner: Learner,
+        /// Programme slug.
+        programme: String,
+        /// Lesson slug.
+        lesson: String,
+        /// Done or not.
+        done: bool,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Starts an attempt with this form, or says why not. Freezes form, item versions, rules and counts.
+    StartAttempt -> Result<(), StartRefused> {
+        /// Who.
+        learner: Learner,
+        /// Id of the attempt.
+        attempt: AttemptId,
+        /// Programme slug.
+        programme: String,
+        /// Content version.
+        programme_version: String,
+        /// Pool version.
+        pool_version: String,
+        /// Badge version.
+        badge_version: String,
+        /// The rules, frozen.
+        rules: Rules,
+        /// Attempts allowed in 365 days.
+        tries_a_year: Option<u16>,
+        /// The form.
+        form: Vec<FormItem>,
+        /// Name for the badge.
+        holder_name: String,
+        /// Now.
+        at: UtcMillis,
+        /// Folds the form into the exposure counts.
+        fold: NewJob,
+    }
+
+    /// Notes when a question was first shown.
+    NoteShown -> () {
+        /// Who.
+        learner: Learner,
+        /// The attempt.
+        attempt: AttemptId,
+        /// From 1.
+        position: u16,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Saves an answer. `None` when there is no such question in an attempt of this person, or an option is not one of its own.
+    SaveAnswer -> Option<Saved> {
+        /// Who.
+        learner: Learner,
+        /// The attempt.
+        attempt: AttemptId,
+        /// From 1.
+        position: u16,
+        /// The answer.
+        save: Save,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Flags a question for later, or takes the flag away. `false` when the attempt is over or not theirs.
+    SetFlag -> bool {
+        /// Who.
+        learner: Learner,
+        /// The attempt.
+        attempt: AttemptId,
+        /// From 1.
+        position: u16,
+        /// Flagged or not.
+        flagged: bool,
+    }
+
+    /// Keeps a learner's words about a question. `false` when it is not theirs.
+    ReportProblem -> bool {
+        /// Who.
+        learner: Learner,
+        /// Id of the report.
+        report: RowId,
+        /// The attempt.
+        attempt: AttemptId,
+        /// From 1.
+        position: u16,
+        /// Their words.
+        words: String,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Closes an attempt and scores it; if passed, makes the award and queues its badge: all or nothing.
+    /// `None` when there is no such attempt.
+    Submit -> Option<Submitted> {
+        /// Who.
+        learner: Learner,
+        /// The attempt.
+        attempt: AttemptId,
+        /// Id for an award.
+        award: AwardId,
+        /// Public id for a badge.
+        badge_id: Secret128,
+        /// Ids for the jobs it may queue.
+        jobs: [JobId; 2],
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Gives an open attempt more time (or a limit, if it had none). `false` when it is not open.
+    GrantTime -> bool {
+        /// The person whose attempt it is.
+        learner: Learner,
+        /// The attempt.
+        attempt: AttemptId,
+        /// Seconds on top of the deadline; without one, nothing changes.
+        extra_seconds: i64,
+        /// Who granted it.
+        act: Act,
+    }
+
+    /// Changes what the holder may change. `None` when the award is not theirs.
+    SetBadge -> Option<BadgeSet> {
+        /// Who.
+        learner: Learner,
+        /// Public id.
+        badge_id: Secret128,
+        /// A corrected name; only once.
+        name: Option<String>,
+        /// Who may see it.
+        visibility: Visibility,
+        /// Whether the page shows the own score.
+        show_score: bool,
+        /// Id for the job that signs a corrected badge.
+        job: JobId,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Takes a badge back. `None` when there is none with this id; `Some(false)` when it was revoked before.
+    Revoke -> Option<bool> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Public id.
+        badge_id: Secret128,
+        /// Why, for the log and the holder.
+        reason: String,
+        /// Who.
+        act: Act,
+    }
+
+    /// Keeps what is about to be signed. Answers what stands: the first intent for an award, kind and revision wins.
+    /// `None` when the status index is taken by another badge: draw another.
+    RecordIntent -> Option<Intent> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Whose.
+        person: PersonId,
+        /// The award.
+        award: AwardId,
+        /// Kind of credential.
+        kind: &'static str,
+        /// Revision of the award.
+        revision: i64,
+        /// The intent.
+        intent: Intent,
+    }
+
+    /// Keeps a signed credential, revokes earlier revisions, queues the mail. Doing it again changes nothing.
+    StoreCredential -> () {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Whose.
+        person: PersonId,
+        /// The award.
+        award: AwardId,
+        /// Kind of credential.
+        kind: &'static str,
+        /// Revision of the award.
+        revision: i64,
+        /// The signed document.
+        document: String,
+        /// SHA-256 of its bytes.
+        sha256: [u8; 32],
+        /// What tells the holder.
+        mail: Option<NewJob>,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Takes up to `limit` jobs that are due, for so many seconds.
+    LeaseJobs -> Vec<LeasedJob> {
+        /// Name of the worker.
+        owner: String,
+        /// Most jobs.
+        limit: u16,
+        /// Seconds until another worker may take them.
+        lease_seconds: i64,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Marks a job as done and forgets its payload.
+    FinishJob -> () {
+        /// The job.
+        job: JobId,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Puts a failed job back until later.
+    RetryJob -> () {
+        /// The job.
+        job: JobId,
+        /// What went wrong, without personal data.
+        error: String,
+        /// When to try again.
+        run_at: UtcMillis,
+    }
+
+    /// Queues a job by itself.
+    Enqueue -> () {
+        /// The issuer.
+        issuer: IssuerId,
+        /// The job.
+        job: NewJob,
+    }
+
+    /// Adds an attempt's form to the exposure counts and finishes the job, in one transaction.
+    FoldExposure -> () {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Whose attempt.
+        person: PersonId,
+        /// The attempt.
+        attempt: AttemptId,
+        /// The job.
+        job: JobId,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Erases a person: address, answers, names, sessions, mails. Awards stay as withdrawn; answers to the credentials that were
+    /// withdrawn are their public ids.
+    Erase -> Vec<String> {
+        /// Who.
+        learner: Learner,
+        /// Keyed hash of the address, under which a running wait is kept.
+        address_mac: TokenHash,
+        /// The audit line.
+        act: Act,
+    }
+
+    /// Writes a line into the audit log.
+    Audit -> () {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Who and when.
+        act: Act,
+        /// What (`revoke`, `publish`).
+        action: String,
+        /// On what.
+        object: String,
+        /// Particulars.
+        detail: String,
+    }
+}
+
+/// What [`Publish`] answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Content version (a hash).
+    pub version: String,
+    /// Pool version (a hash).
+    pub pool_version: String,
+    /// Whether it differs from what stood before.
+    pub changed: bool,
+}
+
+/// What [`Submit`] answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// The result: this submit's, or the one that stands.
+    pub outcome: Outcome,
+    /// Whether this call closed the attempt.
+    pub by_this_call: bool,
+}
+
+/// What [`SetBadge`] answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadgeSet {
+    /// Changed as asked.
+    Done,
+    /// The name was corrected once before; nothing was changed.
+    NameCorrectedBefore,
+}
+
+/// What is about to be signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// Number of the status list.
+    pub status_list: i64,
+    /// Index in it.
+    pub status_index: i64,
+    /// The document without its proof.
+    pub unsigned: String,
+    /// The key that shall sign.
+    pub verification_method: String,
+    /// When it was decided; the proof's `created`.
+    pub intended_at: UtcMillis,
+}
+
+/// A job as a worker gets it.
+#[derive(Clone, Debug)]
+pub struct LeasedJob {
+    /// Its id.
+    pub id: JobId,
+    /// The issuer.
+    pub issuer: IssuerId,
+    /// Kind of work.
+    pub kind: String,
+    /// JSON.
+    pub payload: String,
+    /// How often it was taken before.
+    pub tries: u32,
+}

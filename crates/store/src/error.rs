@@ -1,0 +1,37 @@
+//! What can go wrong between a caller and the database.
+
+/// A command or query that did not happen. Refusals by rule are not errors: they are part of a command's answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The queue of writes is full: nothing was done, try again shortly.
+    #[error("the database is busy; nothing was saved")]
+    Busy,
+    /// The database did not answer or refused to write: nothing was acknowledged.
+    #[error("the database is not available: {0}")]
+    Unavailable(#[from] sqlx::Error),
+    /// The database could not be opened as it must be.
+    #[error("the database at {path} cannot be used: {reason}")]
+    CannotOpen {
+        /// The file.
+        path: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// Stored data that this program cannot read.
+    #[error("stored {what} cannot be read: {reason}")]
+    Unreadable {
+        /// Which data.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The writer is gone; the program is stopping.
+    #[error("the database is closed")]
+    Closed,
+}
+
+impl StoreError {
+    pub(crate) fn unreadable(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
+        move |e| Self::Unreadable { what, reason: e.to_string() }
+    }
+}

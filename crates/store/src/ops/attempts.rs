@@ -1,0 +1,337 @@
+//! Attempts: start, look, submit.
+
+use assay_core::{
+    UtcMillis,
+    attempt::{AttemptState, StartRefused, wait_seconds},
+    clock::DAY_SECONDS,
+    form::PlacedOption,
+    ids::{AttemptId, IssuerId, Learner, PersonId},
+    programme::Rules,
+    score::{Marked, Outcome, outcome},
+};
+use assay_items::{Key, Mark, SealedKey};
+use sqlx::Row;
+
+use super::{
+    Apply, Conn,
+    jobs::enqueue,
+    people::audit,
+    programmes::programme_version,
+    rows::{from_json, json, small},
+};
+use crate::{
+    StoreError,
+    commands::{GrantTime, NewJob, NoteShown, StartAttempt, Submit, Submitted},
+    queries::{Attempt, AttemptOf, AttemptsOf, Overdue, QuestionState, Standing, StandingOf},
+};
+
+type EngineRow = <<Conn as sqlx::Connection>::Database as sqlx::Database>::Row;
+
+const MAKE_STANDING: &str = "INSERT INTO standings (person_id, issuer_id, programme, next_start_at, fails, starts) VALUES ($1, $2, $3, 0, 0, 0) ON CONFLICT (person_id, programme) DO NOTHING";
+// The start's compare-and-set: whoever loses a race finds the condition false in this very statement.
+const CLAIM_START: &str = "UPDATE standings SET starts = standings.starts + 1 WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 \
+    AND next_start_at <= $4 AND (passed_version IS NULL OR passed_version <> $5) \
+    AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.person_id = $1 AND a.programme = $3 AND a.state = 'open') \
+    AND ($6 < 0 OR (SELECT COUNT(*) FROM attempts a WHERE a.person_id = $1 AND a.issuer_id = $2 AND a.programme = $3 AND a.started_at > $7) < $6)";
+// The partial unique index decides even where two such updates could both see no open attempt.
+const NEW_ATTEMPT: &str = "INSERT INTO attempts (person_id, attempt_id, issuer_id, programme, programme_version, pool_version, badge_version, rules, holder_name, state, started_at, deadline) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open', $10, $11) ON CONFLICT DO NOTHING";
+const NEW_FORM_ITEM: &str = "INSERT INTO form_items (person_id, attempt_id, position, issuer_id, programme, item_id, item_version, domain, options, shown_before) \
+    SELECT $1, $2, $3, $4, $5, $6, p.item_version, $7, $8, $9 FROM pool_items p WHERE p.issuer_id = $4 AND p.programme = $5 AND p.pool_version = $10 AND p.item_id = $6";
+
+fn year_before(at: UtcMillis) -> UtcMillis {
+    at.plus_seconds(-365 * DAY_SECONDS)
+}
+
+impl Apply<Conn> for StartAttempt {
+    type Out = Result<(), StartRefused>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
+        let (person, issuer) = (self.learner.person.0, self.learner.issuer.0);
+        sqlx::query(MAKE_STANDING).bind(person).bind(issuer).bind(&self.programme).execute(&mut *conn).await?;
+        let claim = sqlx::query(CLAIM_START).bind(person).bind(issuer).bind(&self.programme).bind(self.at.0).bind(&self.badge_version);
+        let claim = claim.bind(self.tries_a_year.map_or(-1, i64::from)).bind(year_before(self.at).0);
+        if claim.execute(&mut *conn).await?.rows_affected() == 0 {
+            return self.refusal(conn).await.map(Err);
+        }
+        let deadline = self.rules.time_limit_seconds.map(|s| self.at.plus_seconds(s).0);
+        let new =
+            sqlx::query(NEW_ATTEMPT).bind(person).bind(self.attempt.0).bind(issuer).bind(&self.programme).bind(&self.programme_version);
+        let new = new
+            .bind(&self.pool_version)
+            .bind(&self.badge_version)
+            .bind(json(&self.rules)?)
+            .bind(&self.holder_name)
+            .bind(self.at.0)
+            .bind(deadline);
+        if new.execute(&mut *conn).await?.rows_affected() == 0 {
+            return self.refusal(conn).await.map(Err);
+        }
+        for (index, item) in self.form.iter().enumerate() {
+            let row =
+                sqlx::query(NEW_FORM_ITEM).bind(person).bind(self.attempt.0).bind(index as i64 + 1).bind(issuer).bind(&self.programme);
+            let row = row.bind(&item.item.0).bind(&item.domain).bind(json(&item.options)?).bind(item.shown_before).bind(&self.pool_version);
+            if row.execute(&mut *conn).await?.rows_affected() != 1 {
+                return Err(StoreError::Unreadable {
+                    what: "pool",
+                    reason: format!("item {} is not in pool {}", item.item.0, self.pool_version),
+                });
+            }
+        }
+        enqueue(conn, self.learner.issuer, &self.fold).await?;
+        Ok(Ok(()))
+    }
+}
+
+impl StartAttempt {
+    async fn refusal(&self, conn: &mut Conn) -> Result<StartRefused, StoreError> {
+        let standing = standing_of(conn, self.learner, &self.programme, self.at).await?;
+        Ok(match standing {
+            Standing { open: Some(attempt), .. } => StartRefused::AlreadyOpen { attempt },
+            Standing { passed_version: Some(v), .. } if v == self.badge_version => StartRefused::AlreadyPassed,
+            Standing { next_start_at: Some(until), .. } => StartRefused::Waiting { until },
+            Standing { oldest_start_this_year: oldest, .. } => {
+                StartRefused::TriesUsed { until: oldest.unwrap_or(self.at).plus_seconds(365 * DAY_SECONDS) }
+            }
+        })
+    }
+}
+
+const STANDING: &str =
+    "SELECT next_start_at, fails, passed_version FROM standings WHERE person_id = $1 AND issuer_id = $2 AND programme = $3";
+const OPEN: &str = "SELECT attempt_id FROM attempts WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 AND state = 'open'";
+const STARTS: &str =
+    "SELECT COUNT(*), MIN(started_at) FROM attempts WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 AND started_at > $4";
+
+async fn standing_of(conn: &mut Conn, learner: Learner, programme: &str, at: UtcMillis) -> Result<Standing, StoreError> {
+    let (person, issuer) = (learner.person.0, learner.issuer.0);
+    let mut standing = Standing::default();
+    if let Some(row) = sqlx::query(STANDING).bind(person).bind(issuer).bind(programme).fetch_optional(&mut *conn).await? {
+        let next = UtcMillis(row.try_get(0)?);
+        standing.next_start_at = (next > at).then_some(next);
+        standing.fails = small("fails", row.try_get(1)?)?;
+        standing.passed_version = row.try_get(2)?;
+    }
+    let open = sqlx::query(OPEN).bind(person).bind(issuer).bind(programme).fetch_optional(&mut *conn).await?;
+    standing.open = open.map(|r| r.try_get(0).map(AttemptId)).transpose()?;
+    let starts = sqlx::query(STARTS).bind(person).bind(issuer).bind(programme).bind(year_before(at).0).fetch_one(conn).await?;
+    standing.starts_this_year = small("starts", starts.try_get(0)?)?;
+    standing.oldest_start_this_year = starts.try_get::<Option<i64>, _>(1)?.map(UtcMillis);
+    Ok(standing)
+}
+
+impl Apply<Conn> for StandingOf {
+    type Out = Standing;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Standing, StoreError> {
+        standing_of(conn, self.learner, &self.programme, self.at).await
+    }
+}
+
+const ATTEMPT: &str = "SELECT attempt_id, programme, programme_version, state, rules, holder_name, started_at, deadline, submitted_at, outcome, retake_at \
+    FROM attempts WHERE person_id = $1 AND issuer_id = $2 AND attempt_id = $3";
+const ATTEMPTS: &str = "SELECT attempt_id, programme, programme_version, state, rules, holder_name, started_at, deadline, submitted_at, outcome, retake_at \
+    FROM attempts WHERE person_id = $1 AND issuer_id = $2 ORDER BY started_at DESC";
+const QUESTIONS: &str = "SELECT f.position, f.flagged, r.chosen FROM form_items f \
+    LEFT JOIN responses r ON r.person_id = f.person_id AND r.attempt_id = f.attempt_id AND r.position = f.position \
+    WHERE f.person_id = $1 AND f.issuer_id = $2 AND f.attempt_id = $3 ORDER BY f.position";
+
+/// Open or submitted, from its column.
+pub(super) fn state(text: &str) -> AttemptState {
+    if text == "open" { AttemptState::Open } else { AttemptState::Submitted }
+}
+
+fn attempt(row: &EngineRow) -> Result<Attempt, StoreError> {
+    let moment = |index: usize| row.try_get::<Option<i64>, _>(index).map(|at| at.map(UtcMillis));
+    let result: Option<String> = row.try_get(9)?;
+    Ok(Attempt {
+        id: AttemptId(row.try_get(0)?),
+        programme: row.try_get(1)?,
+        programme_version: row.try_get(2)?,
+        state: state(row.try_get(3)?),
+        rules: from_json("rules", row.try_get::<&str, _>(4)?)?,
+        holder_name: row.try_get(5)?,
+        started_at: UtcMillis(row.try_get(6)?),
+        deadline: moment(7)?,
+        submitted_at: moment(8)?,
+        outcome: result.map(|text| from_json("outcome", &text)).transpose()?,
+        retake_at: moment(10)?,
+        questions: Vec::new(),
+    })
+}
+
+impl Apply<Conn> for AttemptOf {
+    type Out = Option<Attempt>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Option<Attempt>, StoreError> {
+        let (person, issuer, id) = (self.learner.person.0, self.learner.issuer.0, self.attempt.0);
+        let row = sqlx::query(ATTEMPT).bind(person).bind(issuer).bind(id).fetch_optional(&mut *conn).await?;
+        let Some(row) = row else { return Ok(None) };
+        let mut attempt = attempt(&row)?;
+        for row in sqlx::query(QUESTIONS).bind(person).bind(issuer).bind(id).fetch_all(conn).await? {
+            let answered = row.try_get::<Option<&str>, _>(2)?.is_some_and(|chosen| chosen != "[]");
+            attempt.questions.push(QuestionState {
+                position: small("position", row.try_get(0)?)?,
+                answered,
+                flagged: row.try_get::<i64, _>(1)? != 0,
+            });
+        }
+        Ok(Some(attempt))
+    }
+}
+
+impl Apply<Conn> for AttemptsOf {
+    type Out = Vec<Attempt>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Vec<Attempt>, StoreError> {
+        let rows = sqlx::query(ATTEMPTS).bind(self.learner.person.0).bind(self.learner.issuer.0).fetch_all(conn).await?;
+        rows.iter().map(attempt).collect()
+    }
+}
+
+const NOTE_SHOWN: &str = "UPDATE form_items SET first_shown_at = $1 WHERE person_id = $2 AND attempt_id = $3 AND position = $4 AND issuer_id = $5 AND first_shown_at IS NULL";
+
+impl Apply<Conn> for NoteShown {
+    type Out = ();
+
+    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        let query = sqlx::query(NOTE_SHOWN).bind(self.at.0).bind(self.learner.person.0).bind(self.attempt.0).bind(i64::from(self.position));
+        query.bind(self.learner.issuer.0).execute(conn).await?;
+        Ok(())
+    }
+}
+
+// Compare-and-set: of two submits at once, one closes the attempt.
+const CLOSE: &str = "UPDATE attempts SET state = 'submitted', submitted_at = $1 WHERE person_id = $2 AND issuer_id = $3 AND attempt_id = $4 AND state = 'open' \
+    RETURNING programme, programme_version, badge_version, rules, holder_name, deadline";
+const MARKS: &str = "SELECT f.domain, f.options, i.answer_key, r.chosen FROM form_items f \
+    JOIN items i ON i.issuer_id = f.issuer_id AND i.programme = f.programme AND i.item_id = f.item_id AND i.version = f.item_version \
+    LEFT JOIN responses r ON r.person_id = f.person_id AND r.attempt_id = f.attempt_id AND r.position = f.position \
+    WHERE f.person_id = $1 AND f.issuer_id = $2 AND f.attempt_id = $3 ORDER BY f.position";
+const RESULT: &str = "UPDATE attempts SET outcome = $1, retake_at = $2 WHERE person_id = $3 AND issuer_id = $4 AND attempt_id = $5";
+const FAILED: &str = "UPDATE standings SET next_start_at = $1, fails = $2 WHERE person_id = $3 AND issuer_id = $4 AND programme = $5";
+const FAILS: &str = "SELECT fails FROM standings WHERE person_id = $1 AND issuer_id = $2 AND programme = $3";
+const PASSED: &str =
+    "UPDATE standings SET passed_version = $1, next_start_at = 0, fails = 0 WHERE person_id = $2 AND issuer_id = $3 AND programme = $4";
+const NEW_AWARD: &str = "INSERT INTO awards (person_id, award_id, issuer_id, programme, badge_version, attempt_id, badge_id, holder_name, visibility, awarded_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'only_me', $9) ON CONFLICT (person_id, programme, badge_version) DO NOTHING";
+const STANDING_OUTCOME: &str = "SELECT outcome FROM attempts WHERE person_id = $1 AND issuer_id = $2 AND attempt_id = $3";
+
+impl Apply<Conn> for Submit {
+    type Out = Option<Submitted>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
+        let (person, issuer, id) = (self.learner.person.0, self.learner.issuer.0, self.attempt.0);
+        let closed = sqlx::query(CLOSE).bind(self.at.0).bind(person).bind(issuer).bind(id).fetch_optional(&mut *conn).await?;
+        let Some(closed) = closed else {
+            let row = sqlx::query(STANDING_OUTCOME).bind(person).bind(issuer).bind(id).fetch_optional(conn).await?;
+            let text = row.map(|r| r.try_get::<Option<String>, _>(0)).transpose()?.flatten();
+            let outcome = text.map(|t| from_json("outcome", &t)).transpose()?;
+            return Ok(outcome.map(|outcome| Submitted { outcome, by_this_call: false }));
+        };
+        let (programme, version): (String, String) = (closed.try_get(0)?, closed.try_get(1)?);
+        let rules: Rules = from_json("rules", closed.try_get::<&str, _>(3)?)?;
+        // Time that ran out ends the attempt at its deadline, whenever that is noticed.
+        let ended = closed.try_get::<Option<i64>, _>(5)?.map_or(self.at, |deadline| self.at.min(UtcMillis(deadline)));
+        let content = programme_version(conn, issuer, &programme, &version).await?;
+        let domains = content.map(|p| p.domains).unwrap_or_default();
+        let result = outcome(&rules, &domains, &self.marks(conn).await?);
+        let retake_at = self.stand(conn, &programme, closed.try_get(2)?, &rules, &result, ended).await?;
+        let write = sqlx::query(RESULT).bind(json(&result)?).bind(retake_at.map(|at| at.0)).bind(person).bind(issuer).bind(id);
+        write.execute(&mut *conn).await?;
+        if result.passed {
+            self.award(conn, &programme, closed.try_get(2)?, closed.try_get(4)?).await?;
+        }
+        Ok(Some(Submitted { outcome: result, by_this_call: true }))
+    }
+}
+
+impl Submit {
+    async fn marks(&self, conn: &mut Conn) -> Result<Vec<Marked>, StoreError> {
+        let query = sqlx::query(MARKS).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(self.attempt.0);
+        let mut marks = Vec::new();
+        for row in query.fetch_all(conn).await? {
+            let placed: Vec<PlacedOption> = from_json("form", row.try_get::<&str, _>(1)?)?;
+            let key =
+                Key::unseal(&SealedKey(row.try_get(2)?)).map_err(|e| StoreError::Unreadable { what: "key", reason: e.to_string() })?;
+            let chosen: Vec<assay_core::form::OptionToken> =
+                row.try_get::<Option<&str>, _>(3)?.map_or(Ok(Vec::new()), |t| from_json("answer", t))?;
+            let authored = placed.iter().filter(|p| chosen.contains(&p.token)).map(|p| p.authored).collect();
+            marks.push(Marked { domain: row.try_get(0)?, right: key.score(&authored) == Mark::Right });
+        }
+        Ok(marks)
+    }
+
+    /// What the result means for the next start. Answers when that is, after a fail.
+    async fn stand(
+        &self,
+        conn: &mut Conn,
+        programme: &str,
+        badge_version: &str,
+        rules: &Rules,
+        result: &Outcome,
+        ended: UtcMillis,
+    ) -> Result<Option<UtcMillis>, StoreError> {
+        let (person, issuer) = (self.learner.person.0, self.learner.issuer.0);
+        if result.passed {
+            sqlx::query(PASSED).bind(badge_version).bind(person).bind(issuer).bind(programme).execute(conn).await?;
+            return Ok(None);
+        }
+        let row = sqlx::query(FAILS).bind(person).bind(issuer).bind(programme).fetch_one(&mut *conn).await?;
+        let fails = small::<u32>("fails", row.try_get(0)?)?.saturating_add(1);
+        let next = ended.plus_seconds(wait_seconds(rules, fails));
+        sqlx::query(FAILED).bind(next.0).bind(i64::from(fails)).bind(person).bind(issuer).bind(programme).execute(&mut *conn).await?;
+        self.tell(conn, "result-mail", 1).await?;
+        Ok(Some(next))
+    }
+
+    async fn award(&self, conn: &mut Conn, programme: &str, badge_version: &str, name: &str) -> Result<(), StoreError> {
+        let (person, issuer) = (self.learner.person.0, self.learner.issuer.0);
+        let new = sqlx::query(NEW_AWARD).bind(person).bind(self.award.0).bind(issuer).bind(programme).bind(badge_version);
+        let new = new.bind(self.attempt.0).bind(self.badge_id.as_str()).bind(name).bind(self.at.0).execute(&mut *conn).await?;
+        if new.rows_affected() == 0 {
+            return Ok(());
+        }
+        self.tell(conn, "issue", 0).await
+    }
+
+    async fn tell(&self, conn: &mut Conn, kind: &'static str, job: usize) -> Result<(), StoreError> {
+        let payload = serde_json::json!({ "award": self.award, "person": self.learner.person, "attempt": self.attempt }).to_string();
+        let dedup = if kind == "issue" { format!("{}/1", self.award) } else { self.attempt.to_string() };
+        let job = NewJob { id: self.jobs[job], kind, dedup, payload, person: Some(self.learner.person), run_at: self.at };
+        enqueue(conn, self.learner.issuer, &job).await
+    }
+}
+
+const GRANT: &str =
+    "UPDATE attempts SET deadline = deadline + $1 WHERE person_id = $2 AND issuer_id = $3 AND attempt_id = $4 AND state = 'open'";
+
+impl Apply<Conn> for GrantTime {
+    type Out = bool;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<bool, StoreError> {
+        let (person, issuer) = (self.learner.person.0, self.learner.issuer);
+        let done =
+            sqlx::query(GRANT).bind(self.extra_seconds * 1000).bind(person).bind(issuer.0).bind(self.attempt.0).execute(&mut *conn).await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        audit(conn, issuer, &self.act, "grant-time", &self.attempt.to_string(), &format!("{} s", self.extra_seconds)).await?;
+        Ok(true)
+    }
+}
+
+const OVERDUE: &str = "SELECT issuer_id, person_id, attempt_id, deadline FROM attempts WHERE state = 'open' AND deadline IS NOT NULL AND deadline <= $1 ORDER BY deadline LIMIT 200";
+
+impl Apply<Conn> for Overdue {
+    type Out = Vec<(Learner, AttemptId, UtcMillis)>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
+        let mut all = Vec::new();
+        for row in sqlx::query(OVERDUE).bind(self.at.0).fetch_all(conn).await? {
+            let learner = Learner { issuer: IssuerId(row.try_get(0)?), person: PersonId(row.try_get(1)?) };
+            all.push((learner, AttemptId(row.try_get(2)?), UtcMillis(row.try_get(3)?)));
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,242 @@
+//! Awards, intents, credentials, status.
+
+use assay_core::{
+    UtcMillis,
+    badge::Visibility,
+    ids::{AwardId, IssuerId, PersonId},
+};
+use sqlx::Row;
+use uuid::Uuid;
+
+use super::{
+    Apply, Conn,
+    jobs::enqueue,
+    people::audit,
+    programmes::programme_version,
+    rows::{from_json, secret},
+};
+use crate::{
+    StoreError,
+    commands::{BadgeSet, Intent, NewJob, RecordIntent, Revoke, SetBadge, StoreCredential},
+    queries::{AwardForIssue, Badge, BadgeById, BadgesOf, IssueFacts, PublicPage, RevokedIndexes},
+};
+
+type EngineRow = <<Conn as sqlx::Connection>::Database as sqlx::Database>::Row;
+
+/// The one select of a badge, with the part that chooses which.
+macro_rules! badge_where {
+    ($condition:literal) => {
+        concat!(
+            "SELECT w.award_id, w.person_id, w.badge_id, w.programme, a.programme_version, w.holder_name, w.name_corrected, w.visibility, w.show_score, \
+             w.revision, w.awarded_at, w.revoked_at, w.withdrawn_at, a.outcome, a.rules, c.document, p.handle \
+             FROM awards w JOIN attempts a ON a.person_id = w.person_id AND a.attempt_id = w.attempt_id \
+             JOIN people p ON p.person_id = w.person_id \
+             LEFT JOIN credentials c ON c.award_id = w.award_id AND c.kind = 'ob3' AND c.revision = w.revision WHERE ",
+            $condition
+        )
+    };
+}
+
+const BY_ID: &str = badge_where!("w.badge_id = $1 AND w.issuer_id = $2");
+const OF_PERSON: &str = badge_where!("w.person_id = $1 AND w.issuer_id = $2 ORDER BY w.awarded_at DESC");
+const OF_AWARD: &str = badge_where!("w.person_id = $1 AND w.issuer_id = $2 AND w.award_id = $3");
+const LISTED: &str =
+    badge_where!("w.person_id = $1 AND w.issuer_id = $2 AND w.visibility = 'listed' AND w.withdrawn_at IS NULL ORDER BY w.awarded_at DESC");
+
+fn badge(row: &EngineRow) -> Result<Badge, StoreError> {
+    let moment = |index: usize| row.try_get::<Option<i64>, _>(index).map(|at| at.map(UtcMillis));
+    let outcome: Option<String> = row.try_get(13)?;
+    Ok(Badge {
+        award: AwardId(row.try_get(0)?),
+        person: PersonId(row.try_get(1)?),
+        badge_id: secret(row.try_get(2)?)?,
+        programme: row.try_get(3)?,
+        programme_version: row.try_get(4)?,
+        holder_name: row.try_get(5)?,
+        name_corrected: row.try_get::<i64, _>(6)? != 0,
+        // An unknown word hides the badge rather than show it.
+        visibility: Visibility::parse(row.try_get(7)?).unwrap_or_default(),
+        show_score: row.try_get::<i64, _>(8)? != 0,
+        revision: row.try_get(9)?,
+        awarded_at: UtcMillis(row.try_get(10)?),
+        revoked_at: moment(11)?,
+        withdrawn_at: moment(12)?,
+        outcome: outcome.map(|t| from_json("outcome", &t)).transpose()?,
+        rules: from_json("rules", row.try_get::<&str, _>(14)?)?,
+        document: row.try_get(15)?,
+        handle: row.try_get(16)?,
+    })
+}
+
+impl Apply<Conn> for BadgeById {
+    type Out = Option<Badge>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Option<Badge>, StoreError> {
+        let row = sqlx::query(BY_ID).bind(self.badge_id.as_str()).bind(self.issuer.0).fetch_optional(conn).await?;
+        row.as_ref().map(badge).transpose()
+    }
+}
+
+impl Apply<Conn> for BadgesOf {
+    type Out = Vec<Badge>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Vec<Badge>, StoreError> {
+        let rows = sqlx::query(OF_PERSON).bind(self.learner.person.0).bind(self.learner.issuer.0).fetch_all(conn).await?;
+        rows.iter().map(badge).collect()
+    }
+}
+
+const BY_HANDLE: &str = "SELECT person_id FROM people WHERE issuer_id = $1 AND handle = $2 AND erased_at IS NULL";
+
+impl Apply<Conn> for PublicPage {
+    type Out = Option<Vec<Badge>>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
+        let row = sqlx::query(BY_HANDLE).bind(self.issuer.0).bind(&self.handle).fetch_optional(&mut *conn).await?;
+        let Some(row) = row else { return Ok(None) };
+        let rows = sqlx::query(LISTED).bind(row.try_get::<Uuid, _>(0)?).bind(self.issuer.0).fetch_all(conn).await?;
+        rows.iter().map(badge).collect::<Result<_, _>>().map(Some)
+    }
+}
+
+const CORRECT_NAME: &str = "UPDATE awards SET holder_name = $1, name_corrected = 1, revision = awards.revision + 1 \
+    WHERE badge_id = $2 AND person_id = $3 AND issuer_id = $4 AND name_corrected = 0 AND withdrawn_at IS NULL AND revoked_at IS NULL RETURNING award_id, revision";
+const SET_VISIBILITY: &str =
+    "UPDATE awards SET visibility = $1, show_score = $2 WHERE badge_id = $3 AND person_id = $4 AND issuer_id = $5 AND withdrawn_at IS NULL";
+const NAME_NOW: &str = "SELECT holder_name FROM awards WHERE badge_id = $1 AND person_id = $2 AND issuer_id = $3 AND withdrawn_at IS NULL";
+
+impl Apply<Conn> for SetBadge {
+    type Out = Option<BadgeSet>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
+        let (person, issuer) = (self.learner.person.0, self.learner.issuer.0);
+        let now = sqlx::query(NAME_NOW).bind(self.badge_id.as_str()).bind(person).bind(issuer).fetch_optional(&mut *conn).await?;
+        let Some(now) = now else { return Ok(None) };
+        let name_now: Option<String> = now.try_get(0)?;
+        if let Some(name) = self.name.as_ref().filter(|name| name_now.as_ref() != Some(name)) {
+            let change = sqlx::query(CORRECT_NAME).bind(name).bind(self.badge_id.as_str()).bind(person).bind(issuer);
+            let Some(row) = change.fetch_optional(&mut *conn).await? else { return Ok(Some(BadgeSet::NameCorrectedBefore)) };
+            let (award, revision): (Uuid, i64) = (row.try_get(0)?, row.try_get(1)?);
+            let payload = serde_json::json!({ "award": award, "person": person }).to_string();
+            let job = NewJob {
+                id: self.job,
+                kind: "issue",
+                dedup: format!("{award}/{revision}"),
+                payload,
+                person: Some(self.learner.person),
+                run_at: self.at,
+            };
+            enqueue(conn, self.learner.issuer, &job).await?;
+        }
+        let set = sqlx::query(SET_VISIBILITY).bind(self.visibility.as_str()).bind(i64::from(self.show_score));
+        set.bind(self.badge_id.as_str()).bind(person).bind(issuer).execute(conn).await?;
+        Ok(Some(BadgeSet::Done))
+    }
+}
+
+const REVOKE: &str = "UPDATE awards SET revoked_at = $1, revoked_reason = $2 WHERE badge_id = $3 AND issuer_id = $4 AND revoked_at IS NULL RETURNING award_id";
+const REVOKE_CREDENTIALS: &str = "UPDATE credentials SET revoked_at = $1 WHERE award_id = $2 AND issuer_id = $3 AND revoked_at IS NULL";
+const EXISTS: &str = "SELECT 1 FROM awards WHERE badge_id = $1 AND issuer_id = $2";
+
+impl Apply<Conn> for Revoke {
+    type Out = Option<bool>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Option<bool>, StoreError> {
+        let query = sqlx::query(REVOKE).bind(self.act.at.0).bind(&self.reason).bind(self.badge_id.as_str()).bind(self.issuer.0);
+        let Some(row) = query.fetch_optional(&mut *conn).await? else {
+            let known = sqlx::query(EXISTS).bind(self.badge_id.as_str()).bind(self.issuer.0).fetch_optional(conn).await?;
+            return Ok(known.map(|_| false));
+        };
+        let award: Uuid = row.try_get(0)?;
+        sqlx::query(REVOKE_CREDENTIALS).bind(self.act.at.0).bind(award).bind(self.issuer.0).execute(&mut *conn).await?;
+        audit(conn, self.issuer, &self.act, "revoke", self.badge_id.as_str(), &self.reason).await?;
+        Ok(Some(true))
+    }
+}
+
+const NEW_INTENT: &str = "INSERT INTO credential_intents (award_id, kind, revision, issuer_id, person_id, status_list, status_index, unsigned, verification_method, intended_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
+const INTENT: &str = "SELECT status_list, status_index, unsigned, verification_method, intended_at FROM credential_intents \
+    WHERE award_id = $1 AND kind = $2 AND revision = $3 AND issuer_id = $4";
+
+async fn intent(conn: &mut Conn, issuer: IssuerId, award: AwardId, kind: &str, revision: i64) -> Result<Option<Intent>, StoreError> {
+    let row = sqlx::query(INTENT).bind(award.0).bind(kind).bind(revision).bind(issuer.0).fetch_optional(conn).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Intent {
+        status_list: row.try_get(0)?,
+        status_index: row.try_get(1)?,
+        unsigned: row.try_get(2)?,
+        verification_method: row.try_get(3)?,
+        intended_at: UtcMillis(row.try_get(4)?),
+    }))
+}
+
+impl Apply<Conn> for RecordIntent {
+    type Out = Option<Intent>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Option<Intent>, StoreError> {
+        let new = sqlx::query(NEW_INTENT).bind(self.award.0).bind(self.kind).bind(self.revision).bind(self.issuer.0).bind(self.person.0);
+        let new = new.bind(self.intent.status_list).bind(self.intent.status_index).bind(&self.intent.unsigned);
+        new.bind(&self.intent.verification_method).bind(self.intent.intended_at.0).execute(&mut *conn).await?;
+        intent(conn, self.issuer, self.award, self.kind, self.revision).await
+    }
+}
+
+const NEW_CREDENTIAL: &str = "INSERT INTO credentials (award_id, kind, revision, issuer_id, person_id, document, sha256, stored_at, revoked_at) \
+    SELECT w.award_id, $1, $2, w.issuer_id, w.person_id, CASE WHEN w.withdrawn_at IS NULL THEN $3 END, $4, $5, COALESCE(w.revoked_at, w.withdrawn_at) \
+    FROM awards w WHERE w.person_id = $6 AND w.award_id = $7 AND w.issuer_id = $8 ON CONFLICT (award_id, kind, revision) DO NOTHING";
+const REVOKE_EARLIER: &str =
+    "UPDATE credentials SET revoked_at = $1 WHERE award_id = $2 AND kind = $3 AND revision < $4 AND issuer_id = $5 AND revoked_at IS NULL";
+
+impl Apply<Conn> for StoreCredential {
+    type Out = ();
+
+    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        let new =
+            sqlx::query(NEW_CREDENTIAL).bind(self.kind).bind(self.revision).bind(&self.document).bind(&self.sha256[..]).bind(self.at.0);
+        let new = new.bind(self.person.0).bind(self.award.0).bind(self.issuer.0).execute(&mut *conn).await?;
+        if new.rows_affected() == 0 {
+            return Ok(());
+        }
+        let earlier =
+            sqlx::query(REVOKE_EARLIER).bind(self.at.0).bind(self.award.0).bind(self.kind).bind(self.revision).bind(self.issuer.0);
+        earlier.execute(&mut *conn).await?;
+        match &self.mail {
+            Some(mail) => enqueue(conn, self.issuer, mail).await,
+            None => Ok(()),
+        }
+    }
+}
+
+const ADDRESS: &str = "SELECT address FROM people WHERE person_id = $1 AND issuer_id = $2";
+const USED: &str = "SELECT COUNT(*) FROM credential_intents WHERE issuer_id = $1 AND status_list = $2";
+/// The list that new badges are entered in. A second one is opened when this one is full; a later issue.
+const FIRST_LIST: i64 = 1;
+
+impl Apply<Conn> for AwardForIssue {
+    type Out = Option<IssueFacts>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Option<IssueFacts>, StoreError> {
+        let row = sqlx::query(OF_AWARD).bind(self.person.0).bind(self.issuer.0).bind(self.award.0).fetch_optional(&mut *conn).await?;
+        let Some(badge) = row.as_ref().map(badge).transpose()?.filter(|b| b.withdrawn_at.is_none()) else { return Ok(None) };
+        let programme = programme_version(conn, self.issuer.0, &badge.programme, &badge.programme_version).await?;
+        let Some(programme) = programme else { return Ok(None) };
+        let address = sqlx::query(ADDRESS).bind(self.person.0).bind(self.issuer.0).fetch_optional(&mut *conn).await?;
+        let intent = intent(conn, self.issuer, self.award, "ob3", badge.revision).await?;
+        let used = sqlx::query(USED).bind(self.issuer.0).bind(FIRST_LIST).fetch_one(conn).await?;
+        let address = address.map(|r| r.try_get(0)).transpose()?.flatten();
+        Ok(Some(IssueFacts { badge, programme, address, intent, indexes_used: used.try_get(0)? }))
+    }
+}
+
+const REVOKED: &str = "SELECT i.status_index FROM credentials c JOIN credential_intents i ON i.award_id = c.award_id AND i.kind = c.kind AND i.revision = c.revision \
+    WHERE c.issuer_id = $1 AND c.revoked_at IS NOT NULL AND i.status_list = $2";
+
+impl Apply<Conn> for RevokedIndexes {
+    type Out = Vec<i64>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Vec<i64>, StoreError> {
+        let rows = sqlx::query(REVOKED).bind(self.issuer.0).bind(self.status_list).fetch_all(conn).await?;
+        rows.iter().map(|r| r.try_get(0).map_err(Into::into)).collect()
+    }
+}

@@ -1,0 +1,112 @@
+//! The outbox: jobs are written in the transaction that decided on them, leased, and finished.
+
+use assay_core::ids::{IssuerId, JobId};
+use sqlx::Row;
+
+use super::{Apply, Conn, rows::small};
+use crate::{
+    StoreError,
+    commands::{Enqueue, FinishJob, FoldExposure, LeaseJobs, LeasedJob, NewJob, RetryJob},
+    queries::{JobCounts, JobFigures, JobState},
+};
+
+const ENQUEUE: &str = "INSERT INTO jobs (job_id, issuer_id, kind, dedup, payload, person_id, run_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, dedup) DO NOTHING";
+
+/// Queues a job in the caller's transaction.
+pub(super) async fn enqueue(conn: &mut Conn, issuer: IssuerId, job: &NewJob) -> Result<(), StoreError> {
+    let query = sqlx::query(ENQUEUE).bind(job.id.0).bind(issuer.0).bind(job.kind).bind(&job.dedup).bind(&job.payload);
+    query.bind(job.person.map(|p| p.0)).bind(job.run_at.0).execute(conn).await?;
+    Ok(())
+}
+
+impl Apply<Conn> for Enqueue {
+    type Out = ();
+
+    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        enqueue(conn, self.issuer, &self.job).await
+    }
+}
+
+const LEASE: &str = "UPDATE jobs SET leased_until = $1, lease_owner = $2, tries = jobs.tries + 1 WHERE job_id IN \
+    (SELECT job_id FROM jobs WHERE done_at IS NULL AND run_at <= $3 AND (leased_until IS NULL OR leased_until <= $3) ORDER BY run_at LIMIT $4) \
+    AND done_at IS NULL AND (leased_until IS NULL OR leased_until <= $3) RETURNING job_id, issuer_id, kind, payload, tries, run_at";
+
+impl Apply<Conn> for LeaseJobs {
+    type Out = Vec<LeasedJob>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Vec<LeasedJob>, StoreError> {
+        let until = self.at.plus_seconds(self.lease_seconds);
+        let query = sqlx::query(LEASE).bind(until.0).bind(&self.owner).bind(self.at.0).bind(i64::from(self.limit));
+        let mut jobs = Vec::new();
+        for row in query.fetch_all(conn).await? {
+            let tries: u32 = small("tries", row.try_get(4)?)?;
+            let (id, issuer) = (JobId(row.try_get(0)?), IssuerId(row.try_get(1)?));
+            let job = LeasedJob { id, issuer, kind: row.try_get(2)?, payload: row.try_get(3)?, tries: tries.saturating_sub(1) };
+            jobs.push((row.try_get::<i64, _>(5)?, job));
+        }
+        // RETURNING promises no order; mails and badges go out in the order they were asked for.
+        jobs.sort_by_key(|(run_at, _)| *run_at);
+        Ok(jobs.into_iter().map(|(_, job)| job).collect())
+    }
+}
+
+const FINISH: &str = "UPDATE jobs SET done_at = $1, payload = '', leased_until = NULL, last_error = NULL WHERE job_id = $2";
+
+impl Apply<Conn> for FinishJob {
+    type Out = ();
+
+    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        sqlx::query(FINISH).bind(self.at.0).bind(self.job.0).execute(conn).await?;
+        Ok(())
+    }
+}
+
+const RETRY: &str = "UPDATE jobs SET run_at = $1, leased_until = NULL, last_error = $2 WHERE job_id = $3 AND done_at IS NULL";
+
+impl Apply<Conn> for RetryJob {
+    type Out = ();
+
+    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        sqlx::query(RETRY).bind(self.run_at.0).bind(&self.error).bind(self.job.0).execute(conn).await?;
+        Ok(())
+    }
+}
+
+const FOLD: &str = "INSERT INTO exposures (issuer_id, programme, item_id, shown) \
+    SELECT issuer_id, programme, item_id, 1 FROM form_items WHERE person_id = $1 AND attempt_id = $2 AND issuer_id = $3 \
+    ON CONFLICT (issuer_id, programme, item_id) DO UPDATE SET shown = exposures.shown + 1";
+const NOT_DONE: &str = "SELECT 1 FROM jobs WHERE job_id = $1 AND done_at IS NULL";
+
+impl Apply<Conn> for FoldExposure {
+    type Out = ();
+
+    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        if sqlx::query(NOT_DONE).bind(self.job.0).fetch_optional(&mut *conn).await?.is_none() {
+            return Ok(());
+        }
+        sqlx::query(FOLD).bind(self.person.0).bind(self.attempt.0).bind(self.issuer.0).execute(&mut *conn).await?;
+        FinishJob { job: self.job, at: self.at }.apply(conn).await
+    }
+}
+
+const COUNTS: &str = "SELECT COUNT(CASE WHEN done_at IS NULL THEN 1 END), COUNT(CASE WHEN done_at IS NULL AND last_error IS NOT NULL THEN 1 END), COUNT(done_at) FROM jobs WHERE $1 = $1";
+
+impl Apply<Conn> for JobCounts {
+    type Out = JobFigures;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<JobFigures, StoreError> {
+        let row = sqlx::query(COUNTS).bind(self.at.0).fetch_one(conn).await?;
+        Ok(JobFigures { open: row.try_get(0)?, troubled: row.try_get(1)?, done: row.try_get(2)? })
+    }
+}
+
+const STATE: &str = "SELECT tries, last_error FROM jobs WHERE job_id = $1";
+
+impl Apply<Conn> for JobState {
+    type Out = Option<(u32, Option<String>)>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
+        let Some(row) = sqlx::query(STATE).bind(self.job.0).fetch_optional(conn).await? else { return Ok(None) };
+        Ok(Some((small("tries", row.try_get(0)?)?, row.try_get(1)?)))
+    }
+}

@@ -1,0 +1,396 @@
+//! Everything that can be asked, as plain data. The statements are in `ops`.
+
+use assay_core::{
+    UtcMillis,
+    attempt::AttemptState,
+    badge::Visibility,
+    form::{OptionToken, ShownQuestion},
+    ids::{AttemptId, AwardId, IssuerId, JobId, Learner, PersonId, Secret128},
+    programme::{Programme, Rules},
+    score::Outcome,
+};
+use assay_items::ItemId;
+
+use crate::{Query, commands::TokenHash};
+
+macro_rules! queries {
+    ($($(#[$doc:meta])* $name:ident -> $out:ty { $($(#[$field_doc:meta])* $field:ident: $kind:ty),* $(,)? })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $kind),* }
+
+        impl Query for $name {
+            type Out = $out;
+        }
+    )+};
+}
+
+queries! {
+    /// Who a session belongs to.
+    WhoIs -> Option<Person> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Of the session's token.
+        token_hash: TokenHash,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// The address a sign-in link was made for, if the link still works.
+    LinkAddress -> Option<String> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Of the link's token.
+        token_hash: TokenHash,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// All current programmes with their content.
+    CurrentProgrammes -> Vec<CurrentProgramme> {
+        /// The issuer.
+        issuer: IssuerId,
+    }
+
+    /// One version of a programme's content.
+    ProgrammeVersion -> Option<Programme> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Slug.
+        programme: String,
+        /// Version.
+        version: String,
+    }
+
+    /// The pool as the draw needs it, with what this person has seen.
+    Pool -> Vec<PoolRow> {
+        /// Who.
+        learner: Learner,
+        /// Slug.
+        programme: String,
+        /// Pool version.
+        pool_version: String,
+    }
+
+    /// Where a person stands in a programme.
+    StandingOf -> Standing {
+        /// Who.
+        learner: Learner,
+        /// Slug.
+        programme: String,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Lessons a person has marked as done.
+    LessonsDone -> Vec<String> {
+        /// Who.
+        learner: Learner,
+        /// Slug.
+        programme: String,
+    }
+
+    /// One attempt with the state of its questions.
+    AttemptOf -> Option<Attempt> {
+        /// Who.
+        learner: Learner,
+        /// The attempt.
+        attempt: AttemptId,
+    }
+
+    /// All attempts of a person, newest first, without their questions.
+    AttemptsOf -> Vec<Attempt> {
+        /// Who.
+        learner: Learner,
+    }
+
+    /// One question of an attempt as its learner sees it.
+    QuestionOf -> Option<QuestionRow> {
+        /// Who.
+        learner: Learner,
+        /// The attempt.
+        attempt: AttemptId,
+        /// From 1.
+        position: u16,
+    }
+
+    /// Open attempts whose deadline has passed.
+    Overdue -> Vec<(Learner, AttemptId, UtcMillis)> {
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// A person's badges, newest first.
+    BadgesOf -> Vec<Badge> {
+        /// Who.
+        learner: Learner,
+    }
+
+    /// One badge by its public id.
+    BadgeById -> Option<Badge> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Public id.
+        badge_id: Secret128,
+    }
+
+    /// What a person shows on their own page; `None` when there is no such page.
+    PublicPage -> Option<Vec<Badge>> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// The page's address.
+        handle: String,
+    }
+
+    /// What the issuing job needs; `None` when the award is gone or withdrawn.
+    AwardForIssue -> Option<IssueFacts> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// The award.
+        award: AwardId,
+        /// Whose.
+        person: PersonId,
+    }
+
+    /// Indexes that are set in a status list.
+    RevokedIndexes -> Vec<i64> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// The list.
+        status_list: i64,
+    }
+
+    /// Everything that is kept about a person, without keys.
+    OwnData -> serde_json::Value {
+        /// Who.
+        learner: Learner,
+    }
+
+    /// Public figures of a programme.
+    Figures -> ProgrammeFigures {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Slug.
+        programme: String,
+    }
+
+    /// Jobs by state, for operators and tests.
+    JobCounts -> JobFigures {
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// A job's state, for tests and the operator.
+    JobState -> Option<(u32, Option<String>)> {
+        /// The job.
+        job: JobId,
+    }
+}
+
+/// A person who has signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Who.
+    pub learner: Learner,
+}
+
+/// A person as pages know them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Who.
+    pub learner: Learner,
+    /// Mail address.
+    pub address: String,
+    /// Address of the own page.
+    pub handle: Option<String>,
+}
+
+/// A programme and the versions new attempts use.
+#[derive(Clone, Debug)]
+pub struct CurrentProgramme {
+    /// Content.
+    pub programme: Programme,
+    /// Content version.
+    pub version: String,
+    /// Pool version.
+    pub pool_version: String,
+    /// Items in the pool.
+    pub pool_size: i64,
+}
+
+/// An item of the pool as the draw needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolRow {
+    /// The item.
+    pub item: ItemId,
+    /// Domain slug.
+    pub domain: String,
+    /// Family.
+    pub family: String,
+    /// Enemies.
+    pub enemies: Vec<ItemId>,
+    /// Options it has.
+    pub options: usize,
+    /// How often it was shown to anyone.
+    pub shown: i64,
+    /// Whether this person has seen it.
+    pub seen: bool,
+}
+
+/// Where a person stands in a programme.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The attempt to continue.
+    pub open: Option<AttemptId>,
+    /// When the next may start, if that is later than now.
+    pub next_start_at: Option<UtcMillis>,
+    /// Failed attempts so far.
+    pub fails: u32,
+    /// Badge version that was passed.
+    pub passed_version: Option<String>,
+    /// Attempts started in the last 365 days.
+    pub starts_this_year: u32,
+    /// When the oldest of those started.
+    pub oldest_start_this_year: Option<UtcMillis>,
+}
+
+/// One attempt.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Id.
+    pub id: AttemptId,
+    /// Programme slug.
+    pub programme: String,
+    /// Content version it began with.
+    pub programme_version: String,
+    /// Open or submitted.
+    pub state: AttemptState,
+    /// The frozen rules.
+    pub rules: Rules,
+    /// Name for the badge.
+    pub holder_name: String,
+    /// Start.
+    pub started_at: UtcMillis,
+    /// End of time, if limited.
+    pub deadline: Option<UtcMillis>,
+    /// Submit.
+    pub submitted_at: Option<UtcMillis>,
+    /// Result, once submitted.
+    pub outcome: Option<Outcome>,
+    /// When the next may start, after a fail.
+    pub retake_at: Option<UtcMillis>,
+    /// Its questions; empty in lists.
+    pub questions: Vec<QuestionState>,
+}
+
+/// A question on the review page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuestionState {
+    /// From 1.
+    pub position: u16,
+    /// Whether it has an answer.
+    pub answered: bool,
+    /// Whether it is flagged.
+    pub flagged: bool,
+}
+
+/// A question as its learner sees it.
+#[derive(Clone, Debug)]
+pub struct QuestionRow {
+    /// Words and options in this form's order.
+    pub shown: ShownQuestion,
+    /// What is chosen.
+    pub chosen: Vec<OptionToken>,
+    /// Revision of the answer; 0 without one.
+    pub revision: i64,
+    /// When it was saved.
+    pub saved_at: Option<UtcMillis>,
+    /// Flag.
+    pub flagged: bool,
+    /// Whether it was shown before.
+    pub shown_before: bool,
+    /// Questions in the form.
+    pub of: u16,
+    /// State of the attempt.
+    pub state: AttemptState,
+    /// End of time, if limited.
+    pub deadline: Option<UtcMillis>,
+    /// Programme slug.
+    pub programme: String,
+}
+
+/// A badge.
+#[derive(Clone, Debug)]
+pub struct Badge {
+    /// The award.
+    pub award: AwardId,
+    /// Whose.
+    pub person: PersonId,
+    /// Public id.
+    pub badge_id: Secret128,
+    /// Programme slug.
+    pub programme: String,
+    /// Content version of the attempt.
+    pub programme_version: String,
+    /// Name on it; none once withdrawn.
+    pub holder_name: Option<String>,
+    /// Whether the name was corrected.
+    pub name_corrected: bool,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// Whether the page shows the score.
+    pub show_score: bool,
+    /// Revision of the credential.
+    pub revision: i64,
+    /// When it was earned.
+    pub awarded_at: UtcMillis,
+    /// When it was taken back.
+    pub revoked_at: Option<UtcMillis>,
+    /// When its holder withdrew it.
+    pub withdrawn_at: Option<UtcMillis>,
+    /// The result it rests on.
+    pub outcome: Option<Outcome>,
+    /// The frozen rules of its attempt.
+    pub rules: Rules,
+    /// The signed document of the current revision, once it is signed.
+    pub document: Option<String>,
+    /// Its holder's own page, if they have one.
+    pub handle: Option<String>,
+}
+
+/// What the issuing job needs.
+#[derive(Clone, Debug)]
+pub struct IssueFacts {
+    /// The badge.
+    pub badge: Badge,
+    /// The programme as it was.
+    pub programme: Programme,
+    /// Where to mail.
+    pub address: Option<String>,
+    /// What is intended already for this revision.
+    pub intent: Option<crate::commands::Intent>,
+    /// Status lists' indexes in use, for a free one.
+    pub indexes_used: i64,
+}
+
+/// Public figures of a programme.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProgrammeFigures {
+    /// Attempts that were submitted.
+    pub submitted: i64,
+    /// Of these, passed.
+    pub passed: i64,
+    /// Items in the pool.
+    pub pool: i64,
+}
+
+/// Jobs by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobFigures {
+    /// Waiting or leased.
+    pub open: i64,
+    /// Of these, with an error on record.
+    pub troubled: i64,
+    /// Done.
+    pub done: i64,
+}
