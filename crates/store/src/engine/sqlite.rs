@@ -86,12 +86,13 @@ impl Sqlite {
     }
 
     pub(super) async fn close(&self) {
+        // Readers first: the writer, closing last, then folds the write-ahead log in and removes it.
+        self.readers.close().await;
         let (reply, closed) = oneshot::channel();
         if self.queue.send(Message::Close(reply)).await.is_ok() {
             // A writer that is gone already has nothing left to write.
             let _gone = closed.await;
         }
-        self.readers.close().await;
     }
 }
 
