@@ -21,6 +21,9 @@
 mod bake;
 mod build;
 mod contexts;
+#[cfg(test)]
+mod differential;
+mod issuer;
 mod json;
 mod keys;
 mod lint;
@@ -32,10 +35,9 @@ mod status;
 mod verify;
 
 pub use bake::{BakeError, Carrier, MAX_IMAGE_BYTES, Payload, Unbaked, png, svg, unbake};
-pub use build::{
-    AchievementSpec, Assurance, BadgeSpec, HolderSpec, Identity, ImageSpec, IssuerSpec, ScoreSpec, Standing, StatusSpec, build,
-};
+pub use build::{AchievementSpec, BadgeSpec, HolderSpec, ImageSpec, IssuerSpec, ScoreSpec, Standing, StatusSpec, build};
 pub use contexts::{CREDENTIALS_V1, CREDENTIALS_V2, ContextSet, OPEN_BADGES};
+pub use issuer::Issuer;
 pub use json::{JsonError, MAX_DEPTH, MAX_DOCUMENT_BYTES, parse as parse_json};
 pub use keys::{KeyError, KeyHistory, KeyRecord, PublicKey, SigningKey, did_key, did_key_method, did_web, did_web_document};
 pub use lint::{Problem, lint};

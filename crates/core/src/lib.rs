@@ -11,6 +11,7 @@ pub mod clock;
 pub mod entry;
 pub mod form;
 pub mod ids;
+pub mod mail;
 pub mod programme;
 pub mod score;
 

@@ -274,6 +274,13 @@ mod tests {
     }
 
     #[test]
+    fn towers_of_html_end() {
+        for tower in ["<b>".repeat(3_000), "<blockquote>".repeat(3_000), "<a><em>".repeat(1_000), "<table>".repeat(4_000)] {
+            html(&tower);
+        }
+    }
+
+    #[test]
     fn the_last_resort_is_plain_text() {
         let none: Builder<'_> = builder(HashSet::new());
         assert_eq!(settle(&none, "a &amp; b"), "a &amp; b");

@@ -1,1 +1,15 @@
-//! Stub.
+//! Work after the answer: sign a badge, send a mail, fold exposure counts, close attempts whose time ran out.
+//!
+//! Jobs are rows that were written in the transaction that decided on them. A worker leases them, does them, finishes them;
+//! every handler may run any number of times and leaves the same effect. Mails have a lane of their own, so that a mail server
+//! that hangs never holds up a badge.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
+
+mod issue;
+mod journal;
+mod mail;
+mod worker;
+
+pub use journal::{Entry, FileJournal, Journal, JournalError};
+pub use mail::{MailError, Mailer, Outbox, Sending, SmtpMailer};
+pub use worker::{Worker, WorkerParts};

@@ -343,6 +343,8 @@ commands! {
     LeaseJobs -> Vec<LeasedJob> {
         /// Name of the worker.
         owner: String,
+        /// Mails, or everything else: a mail server that hangs never holds up a badge.
+        lane: Lane,
         /// Most jobs.
         limit: u16,
         /// Seconds until another worker may take them.
@@ -459,6 +461,15 @@ pub struct Intent {
     pub verification_method: String,
     /// When it was decided; the proof's `created`.
     pub intended_at: UtcMillis,
+}
+
+/// Which jobs a worker takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Jobs of kind `mail`.
+    Mail,
+    /// All others.
+    Work,
 }
 
 /// A job as a worker gets it.

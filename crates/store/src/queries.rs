@@ -152,6 +152,12 @@ queries! {
         person: PersonId,
     }
 
+    /// A person's address, for a mail; none once erased.
+    WhereToMail -> Option<String> {
+        /// Who.
+        learner: Learner,
+    }
+
     /// Indexes that are set in a status list.
     RevokedIndexes -> Vec<i64> {
         /// The issuer.

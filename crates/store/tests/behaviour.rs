@@ -436,7 +436,7 @@ async fn exposure_is_folded_in_once_and_jobs_are_leased_to_one_worker() {
     let room = room().await;
     let ada = room.world.person("ada@example.org").await;
     let attempt = room.start(ada, START).await;
-    let lease = |owner: &str, at| LeaseJobs { owner: owner.into(), limit: 10, lease_seconds: 60, at };
+    let lease = |owner: &str, at| LeaseJobs { owner: owner.into(), lane: Lane::Work, limit: 10, lease_seconds: 60, at };
     let jobs = room.world.store.run(lease("a", START)).await.unwrap();
     let fold = jobs.iter().find(|j| j.kind == "fold-exposure").unwrap();
     assert!(room.world.store.run(lease("b", START)).await.unwrap().is_empty(), "leased to another");

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     StoreError,
     commands::{BadgeSet, Intent, NewJob, RecordIntent, Revoke, SetBadge, StoreCredential},
-    queries::{AwardForIssue, Badge, BadgeById, BadgesOf, IssueFacts, PublicPage, RevokedIndexes},
+    queries::{AwardForIssue, Badge, BadgeById, BadgesOf, IssueFacts, PublicPage, RevokedIndexes, WhereToMail},
 };
 
 type EngineRow = <<Conn as sqlx::Connection>::Database as sqlx::Database>::Row;
@@ -212,6 +212,15 @@ const ADDRESS: &str = "SELECT address FROM people WHERE person_id = $1 AND issue
 const USED: &str = "SELECT COUNT(*) FROM credential_intents WHERE issuer_id = $1 AND status_list = $2";
 /// The list that new badges are entered in. A second one is opened when this one is full; a later issue.
 const FIRST_LIST: i64 = 1;
+
+impl Apply<Conn> for WhereToMail {
+    type Out = Option<String>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(ADDRESS).bind(self.learner.person.0).bind(self.learner.issuer.0).fetch_optional(conn).await?;
+        Ok(row.map(|r| r.try_get(0)).transpose()?.flatten())
+    }
+}
 
 impl Apply<Conn> for AwardForIssue {
     type Out = Option<IssueFacts>;

@@ -6,7 +6,7 @@ use sqlx::Row;
 use super::{Apply, Conn, rows::small};
 use crate::{
     StoreError,
-    commands::{Enqueue, FinishJob, FoldExposure, LeaseJobs, LeasedJob, NewJob, RetryJob},
+    commands::{Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, RetryJob},
     queries::{JobCounts, JobFigures, JobState},
 };
 
@@ -28,7 +28,7 @@ impl Apply<Conn> for Enqueue {
 }
 
 const LEASE: &str = "UPDATE jobs SET leased_until = $1, lease_owner = $2, tries = jobs.tries + 1 WHERE job_id IN \
-    (SELECT job_id FROM jobs WHERE done_at IS NULL AND run_at <= $3 AND (leased_until IS NULL OR leased_until <= $3) ORDER BY run_at LIMIT $4) \
+    (SELECT job_id FROM jobs WHERE done_at IS NULL AND run_at <= $3 AND (leased_until IS NULL OR leased_until <= $3) AND CASE WHEN kind = 'mail' THEN 1 ELSE 0 END = $5 ORDER BY run_at LIMIT $4) \
     AND done_at IS NULL AND (leased_until IS NULL OR leased_until <= $3) RETURNING job_id, issuer_id, kind, payload, tries, run_at";
 
 impl Apply<Conn> for LeaseJobs {
@@ -36,7 +36,7 @@ impl Apply<Conn> for LeaseJobs {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<LeasedJob>, StoreError> {
         let until = self.at.plus_seconds(self.lease_seconds);
-        let query = sqlx::query(LEASE).bind(until.0).bind(&self.owner).bind(self.at.0).bind(i64::from(self.limit));
+        let query = sqlx::query(LEASE).bind(until.0).bind(&self.owner).bind(self.at.0).bind(i64::from(self.limit)).bind(i64::from(self.lane == Lane::Mail));
         let mut jobs = Vec::new();
         for row in query.fetch_all(conn).await? {
             let tries: u32 = small("tries", row.try_get(4)?)?;

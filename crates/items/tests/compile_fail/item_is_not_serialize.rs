@@ -1,0 +1,5 @@
+fn takes<T: serde::Serialize>() {}
+
+fn main() {
+    takes::<assay_items::Item>();
+}

@@ -1,0 +1,172 @@
+//! From an award to a signed badge: intent, lint, journal, sign, verify, store, mail.
+//!
+//! What is about to be signed is kept first; Ed25519 is deterministic and the time of signing is part of the intent, so a step that
+//! crashed and is repeated gives the same bytes. Nothing is handed out that our own verifier does not accept.
+
+use assay_badge::{AchievementSpec, BadgeSpec, HolderSpec, ImageSpec, IssuerSpec, Outcome, StatusSpec, Verdict, VerifyOptions, build, lint, verify};
+use assay_core::{
+    UtcMillis,
+    badge::{Assurance, Level},
+    ids::{AwardId, IssuerId, JobId, PersonId},
+    mail::Mail,
+};
+use assay_store::{
+    commands::{Intent, NewJob, RecordIntent, StoreCredential},
+    queries::{AwardForIssue, IssueFacts},
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Entry,
+    journal::hex,
+    worker::{JobError, WorkerParts},
+};
+
+/// Payload of an `issue` job.
+#[derive(Deserialize)]
+pub(crate) struct IssueJob {
+    award: AwardId,
+    person: PersonId,
+}
+
+/// Entries of one status list.
+const LIST_ENTRIES: i64 = assay_badge::LIST_ENTRIES as i64;
+/// The list new badges are entered in.
+const LIST: i64 = 1;
+
+fn timestamp(at: UtcMillis) -> Timestamp {
+    Timestamp::from_millisecond(at.0 / 1000 * 1000).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// What is known of the conditions of an award.
+pub(crate) fn assurance(facts: &IssueFacts, demonstration: bool) -> Assurance {
+    let rules = &facts.badge.rules;
+    Assurance {
+        level: if facts.programme.questions_public { Level::Practice } else { Level::SelfTaken },
+        demonstration,
+        pass_mark: (rules.pass_mark, rules.questions),
+        open_book: rules.open_book,
+        time_limit_seconds: rules.time_limit_seconds,
+    }
+}
+
+fn spec(parts: &WorkerParts, facts: &IssueFacts, index: i64, now: UtcMillis) -> BadgeSpec {
+    let (badge, design, base) = (&facts.badge, &facts.programme.badge, &parts.issuer.base_url);
+    // An update must begin later than what it replaces (Open Badges 3.0, equality and comparison).
+    let valid_from = if badge.revision == 1 { badge.awarded_at } else { now };
+    BadgeSpec {
+        base_url: base.clone(),
+        credential_id: badge.badge_id.to_string(),
+        issuer: IssuerSpec { id: parts.issuer.history.issuer.clone(), name: parts.issuer.history.name.clone(), url: Some(base.clone()) },
+        valid_from: timestamp(valid_from),
+        valid_until: design.valid_months.map(|months| timestamp(badge.awarded_at.plus_months(months))),
+        awarded: timestamp(badge.awarded_at),
+        holder: HolderSpec { subject_id: Some(format!("urn:uuid:{}", badge.award)), name: badge.holder_name.clone() },
+        achievement: AchievementSpec {
+            id: format!("{base}/programmes/{}/standard#version-{}", badge.programme, design.version),
+            version: design.version.clone(),
+            name: design.title.clone(),
+            description: format!("{} {}", design.description, design.limits),
+            criteria: design.criteria.clone(),
+            tags: design.tags.clone(),
+            image: Some(ImageSpec { url: format!("{base}/programmes/{}/badge.svg", badge.programme), caption: format!("Badge art of {}", design.title) }),
+        },
+        assurance: assurance(facts, parts.issuer.demonstration).sentences(),
+        standing: match (parts.issuer.demonstration, facts.programme.questions_public) {
+            (true, _) => assay_badge::Standing::Demonstration,
+            (false, true) => assay_badge::Standing::Practice,
+            (false, false) => assay_badge::Standing::Regular,
+        },
+        score: None,
+        status: StatusSpec { list_url: format!("{base}/status/{LIST}"), index: u32::try_from(index).unwrap_or(0) },
+    }
+}
+
+/// Keeps the intent; draws another status index when one is taken.
+async fn intend(parts: &WorkerParts, issuer: IssuerId, person: PersonId, facts: &IssueFacts) -> Result<Intent, JobError> {
+    if let Some(intent) = &facts.intent {
+        return Ok(intent.clone());
+    }
+    if facts.indexes_used * 2 > LIST_ENTRIES {
+        return Err(JobError::Later("the status list is more than half full; a second list is needed".into()));
+    }
+    for _ in 0..64 {
+        let now = parts.clock.now();
+        let draw: [u8; 8] = parts.chance.bytes();
+        let index = (u64::from_be_bytes(draw) % LIST_ENTRIES as u64) as i64;
+        let unsigned = build(&spec(parts, facts, index, now)).to_string();
+        let intent = Intent { status_list: LIST, status_index: index, unsigned, verification_method: parts.issuer.method().to_owned(), intended_at: now };
+        let record = RecordIntent { issuer, person, award: facts.badge.award, kind: "ob3", revision: facts.badge.revision, intent };
+        if let Some(standing) = parts.store.run(record).await? {
+            return Ok(standing);
+        }
+    }
+    Err(JobError::Later("no free status index was found".into()))
+}
+
+/// Does an `issue` job.
+pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob) -> Result<(), JobError> {
+    let facts = parts.store.read(AwardForIssue { issuer, award: job.award, person: job.person }).await?;
+    let Some(facts) = facts.filter(|f| f.badge.document.is_none()) else { return Ok(()) };
+    let intent = intend(parts, issuer, job.person, &facts).await?;
+    let unsigned: serde_json::Value = serde_json::from_str(&intent.unsigned).map_err(|e| JobError::Later(format!("the intent cannot be read: {e}")))?;
+    lint(&unsigned).map_err(|problems| JobError::Later(problems.iter().map(|p| format!("{}: {}", p.path, p.words)).collect::<Vec<_>>().join("; ")))?;
+    let entry = |event, sha256| Entry { at: parts.clock.now(), event, award: job.award.to_string(), revision: facts.badge.revision, status: (intent.status_list, intent.status_index), sha256 };
+    parts.write_down(entry("intent", hex(&Sha256::digest(&intent.unsigned)))).await?;
+
+    if intent.verification_method != parts.issuer.method() {
+        return Err(JobError::Later(format!("the badge was to be signed by {}, which is not today's key", intent.verification_method)));
+    }
+    let created = timestamp(intent.intended_at);
+    let signed = parts.issuer.sign(&unsigned, created).map_err(|e| JobError::Later(e.to_string()))?;
+    let document = serde_json::to_string_pretty(&signed).map_err(|e| JobError::Later(e.to_string()))?;
+    check(parts, &document, created)?;
+    let sha256: [u8; 32] = Sha256::digest(&document).into();
+    let store = StoreCredential {
+        issuer,
+        person: job.person,
+        award: job.award,
+        kind: "ob3",
+        revision: facts.badge.revision,
+        document,
+        sha256,
+        mail: mail(parts, &facts),
+        at: parts.clock.now(),
+    };
+    parts.store.run(store).await?;
+    parts.write_down(entry("signed", hex(&sha256))).await
+}
+
+/// Our own verifier has the last word before anything leaves.
+fn check(parts: &WorkerParts, document: &str, now: Timestamp) -> Result<(), JobError> {
+    let trust = [parts.issuer.history.clone()];
+    let report = verify(document.as_bytes(), &VerifyOptions::new(now, &trust, &|_| None));
+    if matches!(report.verdict, Verdict::Valid | Verdict::ValidStatusUnchecked) {
+        return Ok(());
+    }
+    let failed = report.checks.iter().filter(|c| c.outcome == Outcome::Failed);
+    let words: Vec<String> = failed.map(|c| format!("{}: {}", c.name.as_str(), c.words)).collect();
+    Err(JobError::Later(format!("our own verifier does not accept the badge: {}", words.join("; "))))
+}
+
+fn mail(parts: &WorkerParts, facts: &IssueFacts) -> Option<NewJob> {
+    let (badge, base) = (&facts.badge, &parts.issuer.base_url);
+    let title = &facts.programme.badge.title;
+    let text = format!(
+        "Your badge “{title}” is signed and ready.\n\n\
+         Look at it, correct the name if you must, and choose who may see it:\n{base}/me/badges/{id}\n\n\
+         Until you choose, only you can see it. Afterwards this is its public address:\n{base}/b/{id}\n",
+        id = badge.badge_id
+    );
+    let mail = Mail { to: facts.address.clone()?, subject: format!("Your badge: {title}"), text, calendar: None, useless_after: None };
+    Some(NewJob {
+        id: JobId::random(&*parts.chance),
+        kind: "mail",
+        dedup: format!("badge/{}/{}", badge.award, badge.revision),
+        payload: serde_json::to_string(&mail).ok()?,
+        person: Some(badge.person),
+        run_at: parts.clock.now(),
+    })
+}

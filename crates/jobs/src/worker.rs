@@ -1,0 +1,220 @@
+//! The worker: leases, does, finishes, backs off.
+
+use std::{sync::Arc, time::Duration};
+
+use assay_badge::Issuer;
+use assay_core::{
+    Chance, Clock, UtcMillis,
+    ids::{AttemptId, AwardId, JobId, Learner, PersonId, Secret128},
+    mail::{Mail, retake_calendar},
+};
+use assay_store::{
+    Store, StoreError,
+    commands::{Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, RetryJob, Submit},
+    queries::{AttemptOf, Overdue, ProgrammeVersion, WhereToMail},
+};
+use serde::Deserialize;
+use tokio::sync::{Notify, watch};
+
+use crate::{
+    Entry, Journal, MailError, Mailer,
+    issue::{IssueJob, issue},
+};
+
+/// What a worker works with.
+pub struct WorkerParts {
+    /// The database.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub chance: Arc<dyn Chance>,
+    /// Who signs.
+    pub issuer: Arc<Issuer>,
+    /// Where mails go.
+    pub mailer: Arc<dyn Mailer>,
+    /// Where signatures are written down.
+    pub journal: Arc<dyn Journal>,
+    /// Rung when a job was queued; polling alone would do, later.
+    pub bell: Arc<Notify>,
+}
+
+/// A job that is not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JobError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Try again later.
+    #[error("{0}")]
+    Later(String),
+    /// It can never be done.
+    #[error("given up: {0}")]
+    Never(String),
+}
+
+impl WorkerParts {
+    /// Writes into the journal, off the threads that serve pages.
+    pub(crate) async fn write_down(&self, entry: Entry) -> Result<(), JobError> {
+        let journal = Arc::clone(&self.journal);
+        let written = tokio::task::spawn_blocking(move || journal.append(&entry)).await;
+        written.map_err(|e| JobError::Later(e.to_string()))?.map_err(|e| JobError::Later(e.to_string()))
+    }
+}
+
+#[derive(Deserialize)]
+struct AttemptJob {
+    attempt: AttemptId,
+    person: PersonId,
+}
+
+/// See the module.
+pub struct Worker {
+    parts: WorkerParts,
+    name: String,
+}
+
+const LEASE_SECONDS: i64 = 120;
+const POLL: Duration = Duration::from_millis(500);
+/// Longest pause between two tries of a job.
+const LONGEST_PAUSE_SECONDS: i64 = 15 * 60;
+
+impl Worker {
+    /// A worker with a name of its own.
+    pub fn new(parts: WorkerParts) -> Self {
+        let name = Secret128::random(&*parts.chance).to_string();
+        Self { parts, name }
+    }
+
+    /// Works until told to stop.
+    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let lanes = [Lane::Work, Lane::Mail].map(|lane| {
+            let (worker, mut stop) = (Arc::clone(&self), stop.clone());
+            tokio::spawn(async move {
+                while !*stop.borrow() {
+                    let busy = worker.turn(lane).await;
+                    if !busy {
+                        tokio::select! {
+                            () = worker.parts.bell.notified() => {}
+                            () = tokio::time::sleep(POLL) => {}
+                            _ = stop.changed() => {}
+                        }
+                    }
+                }
+            })
+        });
+        // The lanes end by the same signal; a lane that panicked has been logged by the runtime.
+        let _stopped = stop.wait_for(|stopped| *stopped).await;
+        for lane in lanes {
+            let _ended = lane.await;
+        }
+    }
+
+    /// Does what is due in one lane; `true` when there was anything.
+    pub async fn turn(&self, lane: Lane) -> bool {
+        if lane == Lane::Work
+            && let Err(error) = self.close_overdue().await
+        {
+            tracing::error!(%error, "attempts whose time ran out could not be closed");
+        }
+        let lease = LeaseJobs { owner: self.name.clone(), lane, limit: 16, lease_seconds: LEASE_SECONDS, at: self.parts.clock.now() };
+        let jobs = match self.parts.store.run(lease).await {
+            Ok(jobs) => jobs,
+            Err(error) => {
+                tracing::error!(%error, "no jobs could be leased");
+                return false;
+            }
+        };
+        for job in &jobs {
+            self.handle(job).await;
+        }
+        !jobs.is_empty()
+    }
+
+    /// Does everything that is due, in both lanes, until nothing is; for tests and for a stop.
+    pub async fn drain(&self) {
+        while self.turn(Lane::Work).await | self.turn(Lane::Mail).await {}
+    }
+
+    async fn handle(&self, job: &LeasedJob) {
+        let now = self.parts.clock.now();
+        let after = match self.work(job).await {
+            Ok(()) => self.parts.store.run(FinishJob { job: job.id, at: now }).await,
+            Err(JobError::Never(reason)) => {
+                tracing::error!(kind = job.kind, job = %job.id, reason, "a job was given up");
+                self.parts.store.run(FinishJob { job: job.id, at: now }).await
+            }
+            Err(error) => {
+                let pause = (5_i64 << job.tries.min(10)).min(LONGEST_PAUSE_SECONDS);
+                tracing::warn!(kind = job.kind, job = %job.id, %error, pause_seconds = pause, "a job will be tried again");
+                self.parts.store.run(RetryJob { job: job.id, error: error.to_string(), run_at: now.plus_seconds(pause) }).await
+            }
+        };
+        if let Err(error) = after {
+            tracing::error!(job = %job.id, %error, "a job's end could not be written; its lease will run out and it will be repeated");
+        }
+    }
+
+    async fn work(&self, job: &LeasedJob) -> Result<(), JobError> {
+        let unreadable = |e: serde_json::Error| JobError::Never(format!("its payload cannot be read: {e}"));
+        match job.kind.as_str() {
+            "issue" => issue(&self.parts, job.issuer, &serde_json::from_str::<IssueJob>(&job.payload).map_err(unreadable)?).await,
+            "mail" => self.mail(job.id, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
+            "result-mail" => self.result_mail(job, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
+            "fold-exposure" => {
+                let AttemptJob { attempt, person } = serde_json::from_str(&job.payload).map_err(unreadable)?;
+                let fold = FoldExposure { issuer: job.issuer, person, attempt, job: job.id, at: self.parts.clock.now() };
+                Ok(self.parts.store.run(fold).await?)
+            }
+            other => Err(JobError::Never(format!("no such kind of job: {other}"))),
+        }
+    }
+
+    async fn mail(&self, id: JobId, mail: &Mail) -> Result<(), JobError> {
+        let now = self.parts.clock.now();
+        if mail.useless_after.is_some_and(|end| end <= now) {
+            return Ok(());
+        }
+        self.parts.mailer.send(&id.to_string(), mail, now).await.map_err(|e| match e {
+            MailError::Unwritable(words) => JobError::Never(words),
+            MailError::NotTaken(words) => JobError::Later(words),
+        })
+    }
+
+    /// After a fail: the exact time of the next try, and a calendar file.
+    async fn result_mail(&self, job: &LeasedJob, of: &AttemptJob) -> Result<(), JobError> {
+        let learner = Learner { issuer: job.issuer, person: of.person };
+        let store = &self.parts.store;
+        let Some(attempt) = store.read(AttemptOf { learner, attempt: of.attempt }).await? else { return Ok(()) };
+        let version = ProgrammeVersion { issuer: job.issuer, programme: attempt.programme.clone(), version: attempt.programme_version.clone() };
+        let (Some(programme), Some(to)) = (store.read(version).await?, store.read(WhereToMail { learner }).await?) else { return Ok(()) };
+        let (Some(outcome), Some(opens_at)) = (attempt.outcome, attempt.retake_at) else { return Ok(()) };
+        let (now, base) = (self.parts.clock.now(), &self.parts.issuer.base_url);
+        let text = format!(
+            "You answered {} of {} questions right; {} are needed.\n\n\
+             Your next try opens on {}.\nA calendar file is attached.\n\n\
+             Which topics to study again:\n{base}/attempts/{}/result\n",
+            outcome.right,
+            outcome.of,
+            attempt.rules.pass_mark,
+            opens_at.full(),
+            of.attempt
+        );
+        let calendar = retake_calendar(&programme.title, &of.attempt.to_string(), now, opens_at, &format!("{base}/programmes/{}/assessment", programme.id));
+        let mail = Mail { to, subject: format!("{}: not passed this time", programme.title), text, calendar: Some(calendar), useless_after: None };
+        let payload = serde_json::to_string(&mail).map_err(|e| JobError::Never(e.to_string()))?;
+        let new = NewJob { id: JobId::random(&*self.parts.chance), kind: "mail", dedup: format!("result/{}", of.attempt), payload, person: Some(of.person), run_at: now };
+        Ok(store.run(Enqueue { issuer: job.issuer, job: new }).await?)
+    }
+
+    async fn close_overdue(&self) -> Result<(), StoreError> {
+        let now: UtcMillis = self.parts.clock.now();
+        for (learner, attempt, _) in self.parts.store.read(Overdue { at: now }).await? {
+            let chance = &*self.parts.chance;
+            let jobs = [JobId::random(chance), JobId::random(chance)];
+            let submit = Submit { learner, attempt, award: AwardId::random(chance), badge_id: Secret128::random(chance), jobs, at: now };
+            self.parts.store.run(submit).await?;
+        }
+        Ok(())
+    }
+}
