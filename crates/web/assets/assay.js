@@ -1,0 +1,169 @@
+// Additions to pages that work without this. On a question page: saves as you choose, keeps what is not saved yet on the
+// device, and says "Saved" only when the server has said so.
+const $ = (selector, root = document) => root.querySelector(selector);
+
+for (const time of document.querySelectorAll("time[datetime]")) {
+  const at = new Date(time.dateTime);
+  if (!isNaN(at)) {
+    time.title = time.textContent;
+    time.textContent = at.toLocaleString(document.documentElement.lang, { dateStyle: "full", timeStyle: "long" });
+  }
+}
+
+const error = $(".errors:not([hidden])");
+if (error) error.focus();
+
+const store = {
+  get: (key) => { try { return JSON.parse(localStorage.getItem(key)); } catch { return null; } },
+  set: (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* private mode: the page keeps it */ } },
+  remove: (key) => { try { localStorage.removeItem(key); } catch { /* nothing kept */ } },
+};
+let device = store.get("assay:device");
+if (!device) store.set("assay:device", (device = crypto.randomUUID().replaceAll("-", "")));
+
+const status = $("#status");
+const say = (words, kind = "") => { if (status) { status.textContent = words; status.className = "status " + kind; } };
+const attempt = ($("#sitting") || status)?.dataset.attempt;
+const prefix = `assay:${attempt}:`;
+const unsent = () => Object.keys(localStorage).filter((key) => key.startsWith(prefix));
+
+async function send(n, answer) {
+  const response = await fetch(`/attempts/${attempt}/questions/${n}/answer`, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json" },
+    body: JSON.stringify({ chosen: answer.chosen, base_revision: answer.base, device, counter: answer.counter }),
+    signal: AbortSignal.timeout(10000),
+  });
+  return { code: response.status, body: await response.json().catch(() => ({})) };
+}
+
+// Sends what earlier pages of this attempt could not send.
+async function flush(except) {
+  for (const key of unsent()) {
+    const n = key.slice(prefix.length);
+    if (n === except) continue;
+    const answer = store.get(key);
+    try {
+      const { code } = await send(n, answer);
+      if (code === 200 || code === 410 || code === 404) store.remove(key);
+      else if (code === 409) say(`Question ${n} was answered on another device too. Open it to choose.`, "bad");
+    } catch { /* stays kept; the next page or the next connection tries again */ }
+  }
+  if (!$("#sitting") && unsent().length) say(`Not saved yet, kept on this device: question ${unsent().map((k) => k.slice(prefix.length)).join(", ")}. Trying again.`, "bad");
+}
+
+if (attempt) {
+  addEventListener("online", () => flush(form?.dataset.n));
+  addEventListener("beforeunload", (event) => { if (waiting) event.preventDefault(); });
+}
+const form = $("#sitting");
+let waiting = false;
+if (attempt && !form) flush();
+
+if (form) {
+  const { n } = form.dataset;
+  const key = prefix + n;
+  const field = (name) => form.elements[name];
+  const inputs = () => [...form.querySelectorAll("[name=choice]")];
+  const chosen = () => inputs().filter((i) => i.checked).map((i) => i.value);
+  let base = Number(field("revision").value);
+  let pause = 1000, timer = 0, busy = false;
+  field("device").value = device;
+
+  const kept = store.get(key);
+  const show = (tokens) => inputs().forEach((i) => { i.checked = tokens.includes(i.value); });
+  const conflict = $("#conflict");
+  const next = () => { const c = Math.max(Date.now(), (store.get(`assay:counter:${attempt}`) || 0) + 1); store.set(`assay:counter:${attempt}`, c); return c; };
+  const carry = (answer) => { field("counter").value = answer.counter; field("revision").value = answer.base; };
+
+  async function save() {
+    if (busy) return;
+    const answer = store.get(key) ?? waiting;
+    if (!answer) return;
+    busy = true;
+    clearTimeout(timer);
+    try {
+      const { code, body } = await send(n, answer);
+      const latest = store.get(key) ?? waiting;
+      if (code === 200) {
+        base = body.revision;
+        field("revision").value = base;
+        if (latest && latest.counter !== answer.counter) { busy = false; return save(); }
+        store.remove(key); waiting = false; pause = 1000;
+        say(answer.chosen.length ? `Saved ${body.at} UTC` : `Cleared, saved ${body.at} UTC`, "good");
+      } else if (code === 409) {
+        waiting = false; store.remove(key);
+        $("p", conflict).textContent = `This question was answered on another device or page at ${body.newer.at} UTC. What you chose here is not saved. Which answer shall stand?`;
+        conflict.hidden = false; conflict.newer = body.newer; conflict.focus();
+        say("Not saved: a newer answer exists.", "bad");
+      } else if (code === 410) {
+        waiting = false; store.remove(key); location.href = `/attempts/${attempt}/result`;
+      } else if (code === 401) {
+        say("You are signed out. Sign in again in another tab; your answer is kept on this device and will be sent.", "bad"); later();
+      } else if (code === 404 || code === 400 || code === 422) {
+        waiting = false; store.remove(key); say("Not saved: this page is out of date. Reload it and choose again.", "bad");
+      } else { say("Not saved yet. Kept on this device; trying again.", "bad"); later(); }
+    } catch { say("Not saved: no connection. Kept on this device; trying again.", "bad"); later(); }
+    busy = false;
+  }
+  const later = () => { clearTimeout(timer); timer = setTimeout(save, pause); pause = Math.min(pause * 2, 15000); };
+
+  function choose() {
+    const answer = { chosen: chosen(), base, counter: next() };
+    waiting = answer; store.set(key, answer); carry(answer);
+    say("Saving…");
+    save();
+  }
+
+  if (kept) { show(kept.chosen); waiting = kept; carry(kept); save(); } else { field("counter").value = next(); }
+  form.addEventListener("change", (event) => { if (event.target.name === "choice") choose(); });
+  addEventListener("online", () => { pause = 1000; save(); });
+  $("#clear").addEventListener("click", (event) => { event.preventDefault(); show([]); choose(); inputs()[0].focus(); });
+  $("#flag").addEventListener("click", async (event) => {
+    event.preventDefault();
+    const button = event.currentTarget, flagged = button.getAttribute("aria-pressed") !== "true";
+    try {
+      const response = await fetch(`/attempts/${attempt}/questions/${n}/flag`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ flagged }) });
+      if (!response.ok) throw 0;
+      button.setAttribute("aria-pressed", flagged);
+      button.value = flagged ? "unflag" : "flag";
+    } catch { say("The flag was not saved: no connection.", "bad"); }
+  });
+  conflict.addEventListener("click", (event) => {
+    const keep = event.target.dataset?.keep;
+    if (!keep || !conflict.newer) return;
+    base = conflict.newer.revision;
+    field("revision").value = base;
+    conflict.hidden = true;
+    if (keep === "theirs") { show(conflict.newer.chosen); field("counter").value = next(); say(`Saved ${conflict.newer.at} UTC`, "good"); } else choose();
+    $("#question").focus();
+  });
+  form.addEventListener("submit", async (event) => {
+    if (event.submitter?.name === "keep" || !waiting) return;
+    // Going on while an answer is on its way: wait for it rather than lose it on an error page.
+    event.preventDefault();
+    const button = event.submitter;
+    await save();
+    if (!waiting && conflict.hidden) { form.noValidate = true; form.requestSubmit(button); }
+    else if (waiting) say("Not saved yet, kept on this device. You can go on when the connection is back.", "bad");
+  });
+  // A new question: its heading is read first.
+  if (!error && document.referrer.includes(`/attempts/${attempt}/questions/`)) $("#question").focus();
+  flush(n);
+}
+
+const verify = $("#verify");
+if (verify) {
+  addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dropping"); });
+  addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dropping");
+    if (!event.dataTransfer.files.length) return;
+    verify.elements.file.files = event.dataTransfer.files;
+    verify.requestSubmit();
+  });
+}
+
+const signing = $("#waiting");
+if (signing) setTimeout(() => location.reload(), 2000);

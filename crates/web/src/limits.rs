@@ -1,0 +1,122 @@
+//! One limiter for every way in.
+
+use std::{
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
+    time::Duration,
+};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts},
+    http::request::Parts,
+};
+use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock as _};
+
+use crate::{App, error::Fault};
+
+/// What is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Way {
+    /// Asking for a sign-in link, from one place.
+    AskForLink,
+    /// Mails to one address.
+    MailTo,
+    /// Trying a sign-in link.
+    TryLink,
+    /// Verifying, which costs the server work.
+    Verify,
+    /// Drawing a picture.
+    Picture,
+}
+
+/// The limiter.
+pub struct Limits {
+    limiters: Vec<(Way, DefaultKeyedRateLimiter<String>)>,
+}
+
+fn per(period: Duration, count: u32) -> Quota {
+    let count = NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
+    Quota::with_period(period / count.get()).unwrap_or(Quota::per_second(count)).allow_burst(count)
+}
+
+impl Limits {
+    const HOUR: Duration = Duration::from_secs(3600);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// For a real server.
+    pub fn strict() -> Self {
+        Self::new([30, 3, 60, 60, 240])
+    }
+
+    /// For a demonstration on one's own machine and for load tests: as good as none.
+    pub fn relaxed() -> Self {
+        Self::new([1_000_000; 5])
+    }
+
+    fn new([ask, mail, link, verify, picture]: [u32; 5]) -> Self {
+        let limiter = |way, quota| (way, DefaultKeyedRateLimiter::keyed(quota));
+        Self {
+            limiters: vec![
+                limiter(Way::AskForLink, per(Self::HOUR, ask)),
+                limiter(Way::MailTo, per(Self::HOUR, mail)),
+                limiter(Way::TryLink, per(Self::HOUR, link)),
+                limiter(Way::Verify, per(Self::MINUTE, verify)),
+                limiter(Way::Picture, per(Self::MINUTE, picture)),
+            ],
+        }
+    }
+
+    /// Counts one use of a way by somebody; the seconds to wait when it is one too many.
+    pub(crate) fn take(&self, way: Way, who: &str) -> Result<(), u32> {
+        let Some((_, limiter)) = self.limiters.iter().find(|(w, _)| *w == way) else { return Ok(()) };
+        // Keys of long-gone visitors would pile up; the limiter forgets those that are full again.
+        if limiter.len() > 100_000 {
+            limiter.retain_recent();
+        }
+        limiter.check_key(&who.to_owned()).map_err(|not_until| {
+            let wait = not_until.wait_time_from(governor::clock::DefaultClock::default().now());
+            u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1)
+        })
+    }
+}
+
+/// Where a request comes from, coarsely: an IPv4 address, or the /64 of an IPv6 one. Used for limits, never stored.
+pub(crate) struct Place(pub(crate) String);
+
+impl Place {
+    /// Counts one use of a way from here.
+    pub(crate) fn take(&self, app: &App, way: Way) -> Result<(), Fault> {
+        app.limits.take(way, &self.0).map_err(Fault::too_often)
+    }
+}
+
+impl FromRequestParts<App> for Place {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let forwarded = parts.headers.get_all("x-forwarded-for").iter().next_back().and_then(|v| v.to_str().ok());
+        let forwarded = forwarded.and_then(|v| v.rsplit(',').next()).and_then(|v| v.trim().parse().ok());
+        let address = if app.settings.behind_proxy { forwarded.or(peer) } else { peer };
+        Ok(Self(match address {
+            None => "unknown".to_owned(),
+            Some(IpAddr::V4(v4)) => v4.to_string(),
+            Some(IpAddr::V6(v6)) => v6.to_ipv4_mapped().map_or_else(|| Ipv6Addr::from(u128::from(v6) >> 64 << 64).to_string(), |v4| v4.to_string()),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fourth_mail_in_an_hour_is_refused_with_the_time_to_wait() {
+        let limits = Limits::strict();
+        for _ in 0..3 {
+            assert_eq!(limits.take(Way::MailTo, "a@b.c"), Ok(()));
+        }
+        assert!(limits.take(Way::MailTo, "a@b.c").is_err_and(|seconds| (1..=1201).contains(&seconds)));
+        assert_eq!(limits.take(Way::MailTo, "d@b.c"), Ok(()));
+    }
+}

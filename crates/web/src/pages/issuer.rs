@@ -1,0 +1,70 @@
+//! What the issuer publishes for machines: status lists, key history, DID document.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use assay_badge::{StatusList, did_web_document, list_credential};
+use assay_store::queries::{JobCounts, RevokedIndexes};
+use jiff::Timestamp;
+
+use crate::{App, error::Fault};
+
+/// The list in use.
+const LIST: &str = "1";
+/// Seconds a signed list is kept: a revocation shows within this time, and verifiers may cache it as long.
+const LIST_SECONDS: i64 = 60;
+
+/// The signed status list as bytes.
+pub(crate) async fn list_bytes(app: &App) -> Result<Vec<u8>, Fault> {
+    let revoked = app.store.read(RevokedIndexes { issuer: app.issuer_id, status_list: 1 }).await?;
+    // Signed anew when it changes or grows old; the name holds what would change it.
+    let name = format!("status/{}/{}", revoked.len(), revoked.iter().sum::<i64>());
+    let (issuer, now) = (std::sync::Arc::clone(&app.issuer), app.now());
+    let bytes = app.keep(&name, LIST_SECONDS, move || {
+        let internal = |e: &dyn std::fmt::Display| Fault::internal(e.to_string());
+        let indexes = revoked.iter().filter_map(|&i| u32::try_from(i).ok());
+        let list = StatusList::from_revoked(indexes).map_err(|e| internal(&e))?;
+        let now = Timestamp::from_millisecond(now.0).map_err(|e| internal(&e))?;
+        let url = format!("{}/status/{LIST}", issuer.base_url);
+        let unsigned = list_credential(&list, &url, &issuer.history.issuer, "revocation", now).map_err(|e| internal(&e))?;
+        let signed = issuer.sign(&unsigned, now).map_err(|e| internal(&e))?;
+        serde_json::to_vec(&signed).map_err(|e| internal(&e))
+    });
+    Ok(bytes.await?.to_vec())
+}
+
+/// `GET /status/{list}`.
+pub(crate) async fn status_list(State(app): State<App>, Path(list): Path<String>) -> Result<Response, Fault> {
+    if list != LIST {
+        return Err(Fault::not_found());
+    }
+    let kind = [(header::CONTENT_TYPE, "application/vc+ld+json"), (header::CACHE_CONTROL, "public, max-age=60"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+    Ok((kind, list_bytes(&app).await?).into_response())
+}
+
+/// `GET /issuer/keys.json`: every key this issuer ever signed with; what `assay verify --trust` reads.
+pub(crate) async fn keys(State(app): State<App>) -> Response {
+    ([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")], Json(&app.issuer.history)).into_response()
+}
+
+/// `GET /.well-known/did.json`.
+pub(crate) async fn did(State(app): State<App>) -> Result<Response, Fault> {
+    if !app.issuer.history.issuer.starts_with("did:web:") {
+        return Err(Fault::not_found());
+    }
+    Ok(([(header::CONTENT_TYPE, "application/did+json"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")], did_web_document(&app.issuer.history).to_string()).into_response())
+}
+
+/// `GET /robots.txt`: badges are found by whoever was given their link.
+pub(crate) async fn robots() -> &'static str {
+    "User-agent: *\nDisallow: /attempts/\nDisallow: /me\nDisallow: /b/\nDisallow: /p/\nDisallow: /sign-in\n"
+}
+
+/// `GET /healthz`: the database answers.
+pub(crate) async fn health(State(app): State<App>) -> Result<&'static str, Fault> {
+    app.store.read(JobCounts { at: app.now() }).await?;
+    Ok("ok\n")
+}

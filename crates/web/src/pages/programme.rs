@@ -1,0 +1,78 @@
+//! A programme before sign-in: plan, blueprint, rules; the standard behind its badge; its art.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use assay_core::{badge::Assurance, programme::Programme};
+use assay_store::queries::{Figures, LessonsDone, ProgrammeFigures, StandingOf};
+
+use super::plain;
+use crate::{
+    App,
+    error::Fault,
+    frame::{Frame, page},
+    pages::holder::assurance,
+    session::Visitor,
+};
+
+#[derive(Template)]
+#[template(path = "programme.html")]
+struct ProgrammePage<'a> {
+    frame: Frame,
+    p: &'a Programme,
+    done: Vec<String>,
+    open: Option<String>,
+    passed: bool,
+    waits: String,
+    time: String,
+    entry: String,
+}
+
+/// `GET /programmes/{programme}`.
+pub(crate) async fn programme(State(app): State<App>, Path(id): Path<String>, visitor: Visitor) -> Result<Response, Fault> {
+    let p = &app.programme(&id)?.programme;
+    let (mut done, mut open, mut passed) = (Vec::new(), None, false);
+    if let Some(person) = &visitor.0 {
+        done = app.store.read(LessonsDone { learner: person.learner, programme: id.clone() }).await?;
+        let standing = app.store.read(StandingOf { learner: person.learner, programme: id, at: app.now() }).await?;
+        open = standing.open.map(|a| a.to_string());
+        passed = standing.passed_version.as_deref() == Some(&p.badge.version);
+    }
+    let frame = Frame::new(&app, &visitor, &p.title).of(p);
+    page(&ProgrammePage { frame, p, done, open, passed, waits: plain::waits(&p.rules), time: plain::time(&p.rules), entry: plain::entry(&p.entry) })
+}
+
+#[derive(Template)]
+#[template(path = "standard.html")]
+struct StandardPage<'a> {
+    frame: Frame,
+    p: &'a Programme,
+    figures: ProgrammeFigures,
+    assurance: Assurance,
+    waits: String,
+    entry: String,
+    objectives: Vec<(&'a str, u8, Vec<&'a str>)>,
+}
+
+/// Fewest submitted attempts from which a pass rate is shown: below it, it would tell about single people.
+const FIGURES_FROM: i64 = 20;
+
+/// `GET /programmes/{programme}/standard`.
+pub(crate) async fn standard(State(app): State<App>, Path(id): Path<String>, visitor: Visitor) -> Result<Response, Fault> {
+    let p = &app.programme(&id)?.programme;
+    let figures = app.store.read(Figures { issuer: app.issuer_id, programme: id }).await?;
+    let of_domain = |d: &str| p.objectives.iter().filter(|o| o.domain == d).map(|o| o.statement.as_str()).collect();
+    let objectives = p.domains.iter().map(|d| (d.title.as_str(), d.weight_percent, of_domain(&d.id))).collect();
+    let frame = Frame::new(&app, &visitor, format!("The standard behind {}", p.badge.title)).of(p);
+    let assurance = assurance(p, &p.rules, app.issuer.demonstration);
+    page(&StandardPage { frame, p, figures, assurance, waits: plain::waits(&p.rules), entry: plain::entry(&p.entry), objectives })
+}
+
+/// `GET /programmes/{programme}/badge.svg`: the art alone.
+pub(crate) async fn art(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Fault> {
+    let art = app.programme(&id)?.programme.badge.art_svg.clone();
+    Ok(([(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "public, max-age=3600")], art).into_response())
+}

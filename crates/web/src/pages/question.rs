@@ -1,0 +1,226 @@
+//! One question a page: answer, clear, flag. Answers are saved as they are chosen; without scripts by the form's buttons.
+
+use askama::Template;
+use axum::{
+    Form, Json,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+};
+use assay_core::{
+    attempt::{AttemptState, Save, Saved},
+    form::OptionToken,
+    ids::{AttemptId, Learner, Secret128},
+};
+use assay_items::Choice;
+use assay_store::{
+    commands::{NoteShown, SaveAnswer, SetFlag},
+    queries::{QuestionOf, QuestionRow},
+};
+use serde::{Deserialize, Serialize};
+
+use super::plain::Moment;
+use crate::{
+    App,
+    error::Fault,
+    frame::{Frame, page},
+    session::SignedIn,
+};
+
+/// An option on the page.
+struct Shown {
+    token: String,
+    html: String,
+    chosen: bool,
+    /// Chosen on the other device; only when there is a conflict.
+    theirs: bool,
+}
+
+#[derive(Template)]
+#[template(path = "question.html")]
+struct QuestionPage {
+    frame: Frame,
+    attempt: AttemptId,
+    n: u16,
+    of: u16,
+    title: String,
+    stem: String,
+    many: Option<u8>,
+    options: Vec<Shown>,
+    revision: i64,
+    device: String,
+    saved_at: Option<String>,
+    flagged: bool,
+    deadline: Option<Moment>,
+    /// When the answer on another device was saved, if it differs from what was sent.
+    conflict: Option<String>,
+}
+
+fn closed(attempt: AttemptId) -> Fault {
+    Fault::new(StatusCode::GONE, "This attempt is over", "It was handed in, or its time ran out, so answers cannot be changed any more.")
+        .way_out(format!("/attempts/{attempt}/result"), "To the result")
+}
+
+async fn row(app: &App, learner: Learner, attempt: AttemptId, position: u16) -> Result<QuestionRow, Fault> {
+    app.store.read(QuestionOf { learner, attempt, position }).await?.ok_or_else(Fault::not_found)
+}
+
+/// Renders a question; `sent` is an answer that met a newer one and was not saved.
+fn render(app: &App, who: &SignedIn, attempt: AttemptId, n: u16, row: &QuestionRow, sent: Option<&[OptionToken]>) -> Result<Response, Fault> {
+    let p = &app.programme(&row.programme)?.programme;
+    let standing = |token: &OptionToken| row.chosen.contains(token);
+    let option = |(token, html): &(OptionToken, assay_items::Html)| Shown {
+        token: token.0.clone(),
+        html: html.as_str().to_owned(),
+        chosen: sent.map_or_else(|| standing(token), |sent| sent.contains(token)),
+        theirs: sent.is_some() && standing(token),
+    };
+    let title = format!("Question {n} of {} - {}", row.of, p.title);
+    page(&QuestionPage {
+        frame: Frame::new(app, &who.visitor(), title).of(p).scripted(),
+        attempt,
+        n,
+        of: row.of,
+        title: p.title.clone(),
+        stem: row.shown.stem.as_str().to_owned(),
+        many: match row.shown.choice {
+            Choice::One => None,
+            Choice::Many(count) => Some(count),
+        },
+        options: row.shown.options.iter().map(option).collect(),
+        revision: row.revision,
+        device: Secret128::random(&*app.chance).to_string(),
+        saved_at: row.saved_at.map(|at| at.time_of_day()),
+        flagged: row.flagged,
+        deadline: row.deadline.map(Moment::from),
+        conflict: sent.and(row.saved_at).map(|at| at.time_of_day()),
+    })
+}
+
+/// `GET /attempts/{attempt}/questions/{position}`.
+pub(crate) async fn question(State(app): State<App>, Path((attempt, n)): Path<(AttemptId, u16)>, who: SignedIn) -> Result<Response, Fault> {
+    let row = row(&app, who.0.learner, attempt, n).await?;
+    if row.state == AttemptState::Submitted || row.deadline.is_some_and(|d| d <= app.now()) {
+        return Ok(Redirect::to(&format!("/attempts/{attempt}/result")).into_response());
+    }
+    if !row.shown_before {
+        app.store.run(NoteShown { learner: who.0.learner, attempt, position: n, at: app.now() }).await?;
+    }
+    render(&app, &who, attempt, n, &row, None)
+}
+
+/// A question's form as it was sent: one `choice` for each chosen option.
+#[derive(Debug, Default)]
+struct Sent {
+    chosen: Vec<OptionToken>,
+    revision: i64,
+    device: String,
+    counter: i64,
+    go: String,
+    keep: String,
+}
+
+impl Sent {
+    fn read(pairs: Vec<(String, String)>) -> Self {
+        let mut sent = Self::default();
+        for (name, value) in pairs {
+            match name.as_str() {
+                "choice" => sent.chosen.push(OptionToken(value)),
+                "revision" => sent.revision = value.parse().unwrap_or(0),
+                "device" => sent.device = value,
+                "counter" => sent.counter = value.parse().unwrap_or(0),
+                "go" => sent.go = value,
+                "keep" => sent.keep = value,
+                _ => {}
+            }
+        }
+        sent
+    }
+}
+
+/// Names of devices are random and short; whatever else comes is cut, it only serves to tell two apart.
+fn device(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).take(64).collect()
+}
+
+/// `POST` of the same address: the form without scripts.
+pub(crate) async fn without_scripts(State(app): State<App>, Path((attempt, n)): Path<(AttemptId, u16)>, who: SignedIn, Form(pairs): Form<Vec<(String, String)>>) -> Result<Response, Fault> {
+    let learner = who.0.learner;
+    let mut sent = Sent::read(pairs);
+    let row = row(&app, learner, attempt, n).await?;
+    if sent.go == "clear" {
+        sent.chosen.clear();
+    }
+    let same = sent.chosen.len() == row.chosen.len() && sent.chosen.iter().all(|t| row.chosen.contains(t));
+    // "Keep theirs" and an unchanged answer leave what stands.
+    if !same && sent.keep != "theirs" {
+        let save = Save { chosen: sent.chosen.clone(), base_revision: sent.revision, device: device(&sent.device), counter: sent.counter };
+        match app.store.run(SaveAnswer { learner, attempt, position: n, save, at: app.now() }).await? {
+            Some(Saved::Stands { .. }) => {}
+            Some(Saved::NewerExists { .. }) => {
+                let newer = self::row(&app, learner, attempt, n).await?;
+                let mut response = render(&app, &who, attempt, n, &newer, Some(&sent.chosen))?;
+                *response.status_mut() = StatusCode::CONFLICT;
+                return Ok(response);
+            }
+            Some(Saved::Closed) => return Err(closed(attempt)),
+            None => return Err(Fault::bad("An option that was sent does not belong to this question, so nothing was saved. Reload the page.")),
+        }
+    }
+    if let "flag" | "unflag" = sent.go.as_str() {
+        app.store.run(SetFlag { learner, attempt, position: n, flagged: sent.go == "flag" }).await?;
+    }
+    Ok(Redirect::to(&next_address(attempt, n, row.of, &sent.go)).into_response())
+}
+
+fn next_address(attempt: AttemptId, n: u16, of: u16, go: &str) -> String {
+    match go {
+        "next" if n < of => format!("/attempts/{attempt}/questions/{}", n + 1),
+        "previous" if n > 1 => format!("/attempts/{attempt}/questions/{}", n - 1),
+        "next" | "review" => format!("/attempts/{attempt}/review"),
+        _ => format!("/attempts/{attempt}/questions/{n}"),
+    }
+}
+
+/// A save by the script.
+#[derive(Deserialize)]
+pub(crate) struct AnswerBody {
+    chosen: Vec<OptionToken>,
+    base_revision: i64,
+    device: String,
+    counter: i64,
+}
+
+#[derive(Serialize)]
+struct Newer {
+    revision: i64,
+    chosen: Vec<OptionToken>,
+    at: String,
+}
+
+/// `POST …/answer`: says `saved` only when the database has it.
+pub(crate) async fn answer(State(app): State<App>, Path((attempt, n)): Path<(AttemptId, u16)>, who: SignedIn, Json(body): Json<AnswerBody>) -> Result<Response, Fault> {
+    let save = Save { chosen: body.chosen, base_revision: body.base_revision, device: device(&body.device), counter: body.counter };
+    let saved = app.store.run(SaveAnswer { learner: who.0.learner, attempt, position: n, save, at: app.now() }).await?;
+    Ok(match saved {
+        Some(Saved::Stands { revision, at }) => Json(serde_json::json!({ "saved": true, "revision": revision, "at": at.time_of_day() })).into_response(),
+        Some(Saved::NewerExists { revision, chosen, at }) => {
+            let newer = Newer { revision, chosen, at: at.time_of_day() };
+            (StatusCode::CONFLICT, Json(serde_json::json!({ "saved": false, "newer": newer }))).into_response()
+        }
+        Some(Saved::Closed) => return Err(closed(attempt)),
+        None => return Err(Fault::not_found()),
+    })
+}
+
+/// A flag by the script.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct FlagBody {
+    flagged: bool,
+}
+
+/// `POST …/flag`.
+pub(crate) async fn flag(State(app): State<App>, Path((attempt, n)): Path<(AttemptId, u16)>, who: SignedIn, Json(body): Json<FlagBody>) -> Result<Response, Fault> {
+    let done = app.store.run(SetFlag { learner: who.0.learner, attempt, position: n, flagged: body.flagged }).await?;
+    if done { Ok(Json(body).into_response()) } else { Err(closed(attempt)) }
+}

@@ -1,0 +1,114 @@
+//! All questions as answered, not answered, flagged; then submit, confirmed.
+
+use askama::Template;
+use axum::{
+    Form,
+    extract::{Path, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use assay_core::{
+    attempt::AttemptState,
+    ids::{AttemptId, AwardId, JobId, Secret128},
+};
+use assay_store::{
+    commands::Submit,
+    queries::{Attempt, AttemptOf},
+};
+use serde::Deserialize;
+
+use super::plain::{self, Moment};
+use crate::{
+    App,
+    error::Fault,
+    frame::{Frame, page},
+    session::SignedIn,
+};
+
+#[derive(Template)]
+#[template(path = "review.html")]
+struct Review {
+    frame: Frame,
+    attempt: Attempt,
+    answered: usize,
+    flagged: usize,
+    deadline: Option<Moment>,
+}
+
+#[derive(Template)]
+#[template(path = "submit.html")]
+struct Confirm {
+    frame: Frame,
+    attempt: Attempt,
+    open: usize,
+    wait: String,
+    error: bool,
+}
+
+async fn open_attempt(app: &App, who: &SignedIn, id: AttemptId) -> Result<Result<Attempt, Response>, Fault> {
+    let attempt = app.store.read(AttemptOf { learner: who.0.learner, attempt: id }).await?.ok_or_else(Fault::not_found)?;
+    let over = attempt.state == AttemptState::Submitted || attempt.deadline.is_some_and(|d| d <= app.now());
+    Ok(if over { Err(Redirect::to(&format!("/attempts/{id}/result")).into_response()) } else { Ok(attempt) })
+}
+
+/// `GET /attempts/{attempt}/review`.
+pub(crate) async fn review(State(app): State<App>, Path(id): Path<AttemptId>, who: SignedIn) -> Result<Response, Fault> {
+    let attempt = match open_attempt(&app, &who, id).await? {
+        Ok(attempt) => attempt,
+        Err(elsewhere) => return Ok(elsewhere),
+    };
+    let p = &app.programme(&attempt.programme)?.programme;
+    let frame = Frame::new(&app, &who.visitor(), format!("Review - {}", p.title)).of(p).scripted();
+    let answered = attempt.questions.iter().filter(|q| q.answered).count();
+    let flagged = attempt.questions.iter().filter(|q| q.flagged).count();
+    let deadline = attempt.deadline.map(Moment::from);
+    page(&Review { frame, attempt, answered, flagged, deadline })
+}
+
+fn confirmation(app: &App, who: &SignedIn, attempt: Attempt, error: bool) -> Result<Response, Fault> {
+    let p = &app.programme(&attempt.programme)?.programme;
+    let prefix = if error { "Error: " } else { "" };
+    let frame = Frame::new(app, &who.visitor(), format!("{prefix}Hand in - {}", p.title)).of(p).scripted();
+    let open = attempt.questions.iter().filter(|q| !q.answered).count();
+    let wait = plain::waits(&attempt.rules);
+    page(&Confirm { frame, attempt, open, wait, error })
+}
+
+/// `GET /attempts/{attempt}/submit`.
+pub(crate) async fn confirm(State(app): State<App>, Path(id): Path<AttemptId>, who: SignedIn) -> Result<Response, Fault> {
+    match open_attempt(&app, &who, id).await? {
+        Ok(attempt) => confirmation(&app, &who, attempt, false),
+        Err(elsewhere) => Ok(elsewhere),
+    }
+}
+
+/// The confirmation.
+#[derive(Deserialize)]
+pub(crate) struct Confirmed {
+    #[serde(default)]
+    confirm: String,
+}
+
+/// Closes and scores an attempt.
+pub(crate) async fn close(app: &App, who: &SignedIn, id: AttemptId) -> Result<(), Fault> {
+    let chance = &*app.chance;
+    let jobs = [JobId::random(chance), JobId::random(chance)];
+    let submit = Submit { learner: who.0.learner, attempt: id, award: AwardId::random(chance), badge_id: Secret128::random(chance), jobs, at: app.now() };
+    app.store.run(submit).await?.ok_or_else(Fault::not_found)?;
+    app.bell.notify_waiters();
+    Ok(())
+}
+
+/// `POST /attempts/{attempt}/submit`.
+pub(crate) async fn submit(State(app): State<App>, Path(id): Path<AttemptId>, who: SignedIn, Form(form): Form<Confirmed>) -> Result<Response, Fault> {
+    let attempt = match open_attempt(&app, &who, id).await? {
+        Ok(attempt) => attempt,
+        Err(elsewhere) => return Ok(elsewhere),
+    };
+    if form.confirm != "yes" {
+        let mut response = confirmation(&app, &who, attempt, true)?;
+        *response.status_mut() = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
+        return Ok(response);
+    }
+    close(&app, &who, id).await?;
+    Ok(Redirect::to(&format!("/attempts/{id}/result")).into_response())
+}

@@ -1,0 +1,163 @@
+//! `/verify`: paste a link or a document, drop files, several at once; every check is named with its outcome.
+
+use askama::Template;
+use axum::{
+    extract::{Multipart, State},
+    response::Response,
+};
+use assay_badge::{Outcome, Report, Verdict, VerifyOptions};
+use assay_core::{badge::Visibility, ids::Secret128};
+use assay_store::queries::BadgeById;
+use jiff::Timestamp;
+
+use crate::{
+    App,
+    error::Fault,
+    frame::{Frame, page},
+    limits::{Place, Way},
+    pages::issuer::list_bytes,
+    session::Visitor,
+};
+
+/// Most badges verified at once.
+const MOST: usize = 20;
+
+/// One thing that was verified.
+struct Verified {
+    name: String,
+    class: &'static str,
+    verdict: &'static str,
+    words: &'static str,
+    report: Option<Report>,
+    error: Option<String>,
+    /// A link elsewhere, to be fetched on a press of a button.
+    elsewhere: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "verify.html")]
+struct VerifyPage {
+    frame: Frame,
+    results: Vec<Verified>,
+    link: String,
+}
+
+fn outcome_words(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Failed => "failed",
+        Outcome::NotChecked => "could not be checked",
+    }
+}
+
+/// The verdict in plain words: class, heading, sentence.
+fn verdict_words(verdict: Verdict) -> (&'static str, &'static str, &'static str) {
+    match verdict {
+        Verdict::Valid => ("valid", "Valid", "Signed by this issuer, unchanged since, not revoked and not expired."),
+        Verdict::ValidStatusUnchecked => ("open", "Valid, status not checked", "Signed by this issuer and unchanged since; whether it was revoked could not be looked up."),
+        Verdict::SelfConsistentOnly => ("open", "Self-consistent only", "Unchanged since it was signed, but this server cannot say who signed it: the issuer is not one it knows."),
+        Verdict::NotValid => ("failed", "Not valid", "At least one check failed; it is named below."),
+        Verdict::CannotDecide => ("open", "Cannot be decided", "A check that is needed could not be made; it is named below."),
+        Verdict::Unreadable => ("failed", "Not readable as a badge", "There is no Open Badge in this that could be read."),
+    }
+}
+
+/// `GET /verify`.
+pub(crate) async fn form(State(app): State<App>, visitor: Visitor) -> Result<Response, Fault> {
+    page(&VerifyPage { frame: Frame::new(&app, &visitor, "Verify a badge").scripted(), results: Vec::new(), link: String::new() })
+}
+
+/// What was sent.
+#[derive(Default)]
+struct Sent {
+    link: String,
+    fetch: String,
+    documents: Vec<(String, Vec<u8>)>,
+}
+
+async fn read(mut body: Multipart) -> Result<Sent, Fault> {
+    let unread = |e: axum::extract::multipart::MultipartError| Fault::new(e.status(), "The upload could not be read", format!("{} Send fewer or smaller files.", e.body_text()));
+    let mut sent = Sent::default();
+    while let Some(field) = body.next_field().await.map_err(unread)? {
+        let (name, file) = (field.name().unwrap_or_default().to_owned(), field.file_name().map(str::to_owned));
+        let bytes = field.bytes().await.map_err(unread)?;
+        let text = || String::from_utf8_lossy(&bytes).trim().to_owned();
+        match (name.as_str(), file) {
+            ("link", _) => sent.link = text(),
+            ("fetch", _) => sent.fetch = text(),
+            ("text", _) if !text().is_empty() => sent.documents.push(("the pasted text".to_owned(), bytes.to_vec())),
+            ("file", Some(file)) if !bytes.is_empty() => sent.documents.push((file.chars().take(80).collect(), bytes.to_vec())),
+            _ => {}
+        }
+    }
+    Ok(sent)
+}
+
+/// `POST /verify`.
+pub(crate) async fn verify(State(app): State<App>, place: Place, visitor: Visitor, body: Multipart) -> Result<Response, Fault> {
+    place.take(&app, Way::Verify)?;
+    let sent = read(body).await?;
+    if sent.documents.len() > MOST {
+        return Err(Fault::bad(format!("At most {MOST} badges at once; this was {}. Send the rest afterwards.", sent.documents.len())));
+    }
+    let mut results = Vec::new();
+    if !sent.link.is_empty() {
+        results.push(link(&app, &visitor, &sent.link, !sent.fetch.is_empty()).await?);
+    }
+    for (name, bytes) in sent.documents {
+        results.push(check(&app, name, bytes).await?);
+    }
+    if results.is_empty() {
+        results.push(refused(String::new(), "Nothing was sent: paste a link or a badge, or choose a file.".into()));
+    }
+    page(&VerifyPage { frame: Frame::new(&app, &visitor, "Verify a badge: result").scripted(), results, link: sent.link })
+}
+
+fn refused(name: String, words: String) -> Verified {
+    Verified { name, class: "failed", verdict: "Not checked", words: "", report: None, error: Some(words), elsewhere: None }
+}
+
+/// A link of this server is looked up here; one elsewhere is fetched only when the button was pressed.
+async fn link(app: &App, visitor: &Visitor, link: &str, fetch: bool) -> Result<Verified, Fault> {
+    let own = link.strip_prefix(&app.settings.base_url).and_then(|path| path.strip_prefix("/b/"));
+    if let Some(rest) = own {
+        let id = rest.split(['.', '?', '#', '/']).next().and_then(Secret128::parse);
+        let badge = match id {
+            Some(badge_id) => app.store.read(BadgeById { issuer: app.issuer_id, badge_id }).await?,
+            None => None,
+        };
+        let may = |b: &assay_store::queries::Badge| b.visibility != Visibility::OnlyMe || visitor.0.as_ref().is_some_and(|p| p.learner.person == b.person);
+        return match badge.filter(may) {
+            Some(b) if b.withdrawn_at.is_some() => Ok(refused(link.to_owned(), "The person who earned this badge withdrew it.".into())),
+            Some(b) => match b.document {
+                Some(document) => check(app, link.to_owned(), document.into_bytes()).await,
+                None => Ok(refused(link.to_owned(), "This badge is not signed yet. Try again in a minute.".into())),
+            },
+            None => Ok(refused(link.to_owned(), "There is no badge at this address, or its holder does not share it.".into())),
+        };
+    }
+    if !link.starts_with("https://") {
+        return Ok(refused(link.to_owned(), format!("This is not a link to a badge. A link of this server begins with {}/b/, one elsewhere with https://.", app.settings.base_url)));
+    }
+    if !fetch {
+        let words = "This link leads to another server, which would see that it is being looked at. Press the button to fetch it, or drop the badge's file here instead.";
+        return Ok(Verified { elsewhere: Some(link.to_owned()), ..refused(link.to_owned(), words.into()) });
+    }
+    match app.egress.get(link).await {
+        Ok(bytes) => check(app, link.to_owned(), bytes).await,
+        Err(words) => Ok(refused(link.to_owned(), words)),
+    }
+}
+
+async fn check(app: &App, name: String, bytes: Vec<u8>) -> Result<Verified, Fault> {
+    let (list, list_url) = (list_bytes(app).await?, format!("{}/status/1", app.settings.base_url));
+    let trust = [app.issuer.history.clone()];
+    let now = Timestamp::from_millisecond(app.now().0).map_err(|e| Fault::internal(e.to_string()))?;
+    let verify = move || {
+        let status = |url: &str| (url == list_url).then(|| list.clone());
+        assay_badge::verify(&bytes, &VerifyOptions::new(now, &trust, &status))
+    };
+    let report = tokio::task::spawn_blocking(verify).await.map_err(|e| Fault::internal(e.to_string()))?;
+    let (class, verdict, words) = verdict_words(report.verdict);
+    Ok(Verified { name, class, verdict, words, report: Some(report), error: None, elsewhere: None })
+}

@@ -1,0 +1,78 @@
+//! Every URL of the server, in one place.
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+    routing::{get, post},
+};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer};
+
+use crate::{App, assets, guard, pages::*};
+
+/// Largest body of an ordinary form, in bytes.
+const FORM_BYTES: usize = 64 * 1024;
+/// Largest upload to the verifier: several badges at once.
+const UPLOAD_BYTES: usize = 24 * 1024 * 1024;
+
+/// The server as a router.
+pub fn app(app: App) -> Router {
+    let mut router = Router::new()
+        // What anyone may read.
+        .route("/", get(home::home))
+        .route("/programmes/{programme}", get(programme::programme))
+        .route("/programmes/{programme}/standard", get(programme::standard))
+        .route("/programmes/{programme}/badge.svg", get(programme::art))
+        .route("/programmes/{programme}/lessons/{lesson}", get(lesson::lesson).post(lesson::mark))
+        // Signing in.
+        .route("/sign-in", get(sign_in::ask).post(sign_in::send))
+        .route("/sign-in/{token}", get(sign_in::confirm).post(sign_in::consume))
+        .route("/sign-out", post(sign_in::sign_out))
+        // The learner.
+        .route("/me", get(me::me))
+        .route("/me/page", get(me::page_form).post(me::set_page))
+        .route("/me/data", get(data::data))
+        .route("/me/data/export", get(data::export))
+        .route("/me/data/erase", post(data::erase))
+        .route("/me/badges/{badge}", get(holder::holder).post(holder::set))
+        // The assessment.
+        .route("/programmes/{programme}/assessment", get(assessment::conditions).post(assessment::begin))
+        .route("/attempts/{attempt}", get(assessment::resume))
+        .route("/attempts/{attempt}/questions/{position}", get(question::question).post(question::without_scripts))
+        .route("/attempts/{attempt}/questions/{position}/answer", post(question::answer))
+        .route("/attempts/{attempt}/questions/{position}/flag", post(question::flag))
+        .route("/attempts/{attempt}/questions/{position}/report", get(report::form).post(report::report))
+        .route("/attempts/{attempt}/review", get(review::review))
+        .route("/attempts/{attempt}/submit", get(review::confirm).post(review::submit))
+        .route("/attempts/{attempt}/result", get(result::result))
+        .route("/attempts/{attempt}/retake.ics", get(result::calendar))
+        // Whoever verifies.
+        .route("/b/{badge}", get(badge::badge))
+        .route("/p/{handle}", get(badge::person))
+        .route("/verify", get(verify::form).post(verify::verify).layer(DefaultBodyLimit::max(UPLOAD_BYTES)))
+        .route("/status/{list}", get(issuer::status_list))
+        .route("/issuer/keys.json", get(issuer::keys))
+        .route("/.well-known/did.json", get(issuer::did))
+        // Machinery.
+        .route("/assets/{name}", get(assets::asset))
+        .route("/favicon.svg", get(assets::favicon))
+        .route("/robots.txt", get(issuer::robots))
+        .route("/healthz", get(issuer::health));
+    if app.demo.is_some() {
+        router = router
+            .route("/demo", get(demo::ways_in))
+            .route("/demo/outbox", get(demo::outbox))
+            .route("/demo/as/{who}", post(demo::become_sample))
+            .route("/demo/clock", post(demo::day_ahead));
+    }
+    // Behind a proxy that rewrites Host, the public address still counts as ours.
+    let csrf = CsrfLayer::new().add_trusted_origin(&app.settings.base_url).unwrap_or_else(|_| CsrfLayer::new());
+    router
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .layer(csrf)
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(app.clone(), guard::faults))
+        .layer(from_fn(guard::headers))
+        .layer(CompressionLayer::new())
+        .with_state(app)
+}

@@ -1,0 +1,167 @@
+//! What every handler can reach.
+
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use assay_badge::Issuer;
+use assay_core::{
+    Chance, Clock, UtcMillis,
+    ids::{IssuerId, JobId, PersonId},
+    mail::Mail,
+    programme::Programme,
+};
+use assay_store::{Store, commands::NewJob, queries::CurrentProgramme};
+use tokio::sync::Notify;
+
+use crate::{error::Fault, limits::Limits};
+
+/// Settings of this room.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Public address, without a slash at the end.
+    pub base_url: String,
+    /// The issuer's name for people.
+    pub issuer_name: String,
+    /// How people reach the issuer; shown where something cannot be put right by oneself.
+    pub contact: String,
+    /// Take the client's address from `X-Forwarded-For`'s last entry: set when a proxy of ours stands in front.
+    pub behind_proxy: bool,
+}
+
+/// A sample person of the demonstration.
+#[derive(Clone, Debug)]
+pub struct SamplePerson {
+    /// As in `/demo/as/{slug}`.
+    pub slug: &'static str,
+    /// Address by which they are known.
+    pub address: String,
+    /// Whom one becomes.
+    pub title: &'static str,
+    /// What there is to try.
+    pub words: &'static str,
+}
+
+/// What only a demonstration can do.
+pub trait Demo: Send + Sync {
+    /// Mails, newest first.
+    fn mails(&self) -> Vec<(UtcMillis, Mail)>;
+    /// Moves the clock on by a day.
+    fn day_ahead(&self);
+    /// Sample people.
+    fn people(&self) -> &[SamplePerson];
+}
+
+/// What came back from outside: bytes, or the reason in words.
+pub type Fetched = Result<Vec<u8>, String>;
+/// A fetch in progress.
+pub type Fetching<'a> = Pin<Box<dyn Future<Output = Fetched> + Send + 'a>>;
+
+/// The one way out of this server: refuses private addresses after resolving.
+pub trait Egress: Send + Sync {
+    /// Fetches a small document.
+    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a>;
+}
+
+/// Everything a server of pages is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub chance: Arc<dyn Chance>,
+    /// Who signs.
+    pub issuer: Arc<Issuer>,
+    /// The issuer's rows.
+    pub issuer_id: IssuerId,
+    /// The server's secret: seeds of forms, keyed hashes.
+    pub secret: [u8; 32],
+    /// Settings.
+    pub settings: Settings,
+    /// Programmes, in order.
+    pub programmes: Vec<CurrentProgramme>,
+    /// Rung when a job was queued.
+    pub bell: Arc<Notify>,
+    /// Ways in are limited.
+    pub limits: Limits,
+    /// The way out.
+    pub egress: Arc<dyn Egress>,
+    /// Present in a demonstration.
+    pub demo: Option<Arc<dyn Demo>>,
+}
+
+/// The shared state.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+struct Shared {
+    parts: Parts,
+    /// Rendered pictures and status lists by name; small, emptied when full.
+    kept: Mutex<HashMap<String, (UtcMillis, Arc<[u8]>)>>,
+}
+
+/// Rendered things kept at most.
+const KEEP: usize = 256;
+
+impl App {
+    /// Wraps the parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Shared { parts, kept: Mutex::default() }))
+    }
+
+    /// Now.
+    pub(crate) fn now(&self) -> UtcMillis {
+        self.clock.now()
+    }
+
+    /// The current version of a programme.
+    pub(crate) fn programme(&self, id: &str) -> Result<&CurrentProgramme, Fault> {
+        self.programmes.iter().find(|p| p.programme.id == id).ok_or_else(Fault::not_found)
+    }
+
+    /// The programme as it was in a version: from memory when it is the current one.
+    pub(crate) async fn programme_version(&self, id: &str, version: &str) -> Result<Programme, Fault> {
+        if let Some(current) = self.programmes.iter().find(|p| p.programme.id == id && p.version == version) {
+            return Ok(current.programme.clone());
+        }
+        let query = assay_store::queries::ProgrammeVersion { issuer: self.issuer_id, programme: id.to_owned(), version: version.to_owned() };
+        self.store.read(query).await?.ok_or_else(Fault::not_found)
+    }
+
+    /// A mail as a job.
+    pub(crate) fn mail_job(&self, mail: &Mail, dedup: String, person: Option<PersonId>) -> Result<NewJob, Fault> {
+        let payload = serde_json::to_string(mail).map_err(|e| Fault::internal(e.to_string()))?;
+        Ok(NewJob { id: JobId::random(&*self.chance), kind: "mail", dedup, payload, person, run_at: self.now() })
+    }
+
+    /// Something costly by name, made anew when older than `seconds`. Slow makers run off the threads that serve pages.
+    pub(crate) async fn keep(&self, name: &str, seconds: i64, make: impl FnOnce() -> Result<Vec<u8>, Fault> + Send + 'static) -> Result<Arc<[u8]>, Fault> {
+        let now = self.now();
+        let found = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        if let Some((at, bytes)) = found
+            && now.seconds_since(at) < seconds
+            && at <= now
+        {
+            return Ok(bytes);
+        }
+        let made = tokio::task::spawn_blocking(make).await.map_err(|e| Fault::internal(e.to_string()))??;
+        let bytes: Arc<[u8]> = made.into();
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEEP {
+            kept.clear();
+        }
+        kept.insert(name.to_owned(), (now, Arc::clone(&bytes)));
+        Ok(bytes)
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0.parts
+    }
+}
