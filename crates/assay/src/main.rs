@@ -1,1 +1,91 @@
-fn main() {}
+//! Assay, the program: settings, one file per subcommand, and the only place that wires the rooms together.
+//!
+//! `assay demo` and `assay serve` run the same server (`server.rs`); they differ in what they hand it. `check`, `verify` and
+//! `revoke` do their work and leave. Exit status 64 is wrong usage everywhere.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
+
+mod check;
+mod demo;
+mod egress;
+mod failure;
+mod folder;
+mod packs;
+mod progress;
+mod revoke;
+mod sample;
+mod serve;
+mod server;
+mod settings;
+mod system;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::{Failure, USAGE};
+
+/// From a learning plan through an open-book assessment to a badge that anyone can verify.
+#[derive(Parser)]
+#[command(name = "assay", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Try everything on this machine: sample programme, sample people, a clock that can be moved.
+    Demo(demo::Args),
+    /// Run the server for real use.
+    Serve(serve::Args),
+    /// Report every fault of a programme's folder, and what its plan covers.
+    Check(check::Args),
+    /// Verify badges (JSON, PNG or SVG) without any network.
+    Verify(verify::Args),
+    /// Take a badge back.
+    Revoke(revoke::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing can be done about a closed terminal.
+            let _closed = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let result = match cli.command {
+        Command::Demo(args) => logged("warn").and_then(|()| waiting(demo::run(args))),
+        Command::Serve(args) => logged("info").and_then(|()| waiting(serve::run(args))),
+        Command::Revoke(args) => logged("warn").and_then(|()| waiting(revoke::run(args))),
+        Command::Check(args) => check::run(&args),
+        Command::Verify(args) => verify::run(&args),
+    };
+    result.unwrap_or_else(|failure| {
+        eprintln!("assay: {failure}");
+        failure.exit_code()
+    })
+}
+
+/// Logs go to standard error. `ASSAY_LOG` (`info`, `assay_jobs=debug,warn`) says how much.
+fn logged(default: &str) -> Result<(), Failure> {
+    let filter = match std::env::var("ASSAY_LOG") {
+        Ok(wish) => EnvFilter::try_new(&wish).map_err(|e| Failure::Usage(format!("ASSAY_LOG is “{wish}”, which cannot be read ({e}); write a level such as info")))?,
+        Err(_) => EnvFilter::new(default),
+    };
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
+}
+
+/// Runs what waits for the network.
+fn waiting(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::while_doing("the operating system gives no threads", e))?;
+    let result = runtime.block_on(work);
+    // A mail server or a look-up that hangs must not keep the program from ending.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    result
+}

@@ -57,7 +57,7 @@ if (attempt) {
   addEventListener("beforeunload", (event) => { if (waiting) event.preventDefault(); });
 }
 const form = $("#sitting");
-let waiting = false;
+let waiting = null;
 if (attempt && !form) flush();
 
 if (form) {
@@ -67,7 +67,7 @@ if (form) {
   const inputs = () => [...form.querySelectorAll("[name=choice]")];
   const chosen = () => inputs().filter((i) => i.checked).map((i) => i.value);
   let base = Number(field("revision").value);
-  let pause = 1000, timer = 0, busy = false;
+  let pause = 1000, timer = 0;
   field("device").value = device;
 
   const kept = store.get(key);
@@ -76,36 +76,38 @@ if (form) {
   const next = () => { const c = Math.max(Date.now(), (store.get(`assay:counter:${attempt}`) || 0) + 1); store.set(`assay:counter:${attempt}`, c); return c; };
   const carry = (answer) => { field("counter").value = answer.counter; field("revision").value = answer.base; };
 
-  async function save() {
-    if (busy) return;
-    const answer = store.get(key) ?? waiting;
-    if (!answer) return;
-    busy = true;
-    clearTimeout(timer);
-    try {
-      const { code, body } = await send(n, answer);
-      const latest = store.get(key) ?? waiting;
+  let running = null;
+  const save = () => (running ??= saveAll().finally(() => { running = null; }));
+
+  // Sends what is waiting, and what was chosen meanwhile, until nothing is or something went wrong.
+  async function saveAll() {
+    for (let answer; (answer = waiting);) {
+      clearTimeout(timer);
+      let reply;
+      try { reply = await send(n, answer); } catch { say("Not saved: no connection. Kept on this device; trying again.", "bad"); return later(); }
+      const { code, body } = reply;
       if (code === 200) {
         base = body.revision;
         field("revision").value = base;
-        if (latest && latest.counter !== answer.counter) { busy = false; return save(); }
-        store.remove(key); waiting = false; pause = 1000;
-        say(answer.chosen.length ? `Saved ${body.at} UTC` : `Cleared, saved ${body.at} UTC`, "good");
+        if (waiting.counter !== answer.counter) { waiting.base = base; store.set(key, waiting); continue; }
+        done(answer.chosen.length ? `Saved ${body.at} UTC` : `Cleared, saved ${body.at} UTC`, "good");
+        pause = 1000;
       } else if (code === 409) {
-        waiting = false; store.remove(key);
         $("p", conflict).textContent = `This question was answered on another device or page at ${body.newer.at} UTC. What you chose here is not saved. Which answer shall stand?`;
         conflict.hidden = false; conflict.newer = body.newer; conflict.focus();
-        say("Not saved: a newer answer exists.", "bad");
+        done("Not saved: a newer answer exists.", "bad");
       } else if (code === 410) {
-        waiting = false; store.remove(key); location.href = `/attempts/${attempt}/result`;
-      } else if (code === 401) {
-        say("You are signed out. Sign in again in another tab; your answer is kept on this device and will be sent.", "bad"); later();
+        done("This attempt is over.", "bad");
+        location.href = `/attempts/${attempt}/result`;
       } else if (code === 404 || code === 400 || code === 422) {
-        waiting = false; store.remove(key); say("Not saved: this page is out of date. Reload it and choose again.", "bad");
-      } else { say("Not saved yet. Kept on this device; trying again.", "bad"); later(); }
-    } catch { say("Not saved: no connection. Kept on this device; trying again.", "bad"); later(); }
-    busy = false;
+        done("Not saved: this page is out of date. Reload it and choose again.", "bad");
+      } else {
+        say(code === 401 ? "You are signed out. Sign in again in another tab; your answer is kept on this device and will be sent." : "Not saved yet. Kept on this device; trying again.", "bad");
+        return later();
+      }
+    }
   }
+  const done = (words, kind) => { waiting = null; store.remove(key); say(words, kind); };
   const later = () => { clearTimeout(timer); timer = setTimeout(save, pause); pause = Math.min(pause * 2, 15000); };
 
   function choose() {

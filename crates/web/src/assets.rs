@@ -3,12 +3,12 @@
 
 use std::sync::LazyLock;
 
+use assay_core::programme::Programme;
 use axum::{
     extract::{Path, State},
     http::header,
     response::{IntoResponse, Response},
 };
-use assay_core::programme::Programme;
 use sha2::{Digest, Sha256};
 
 use crate::{App, error::Fault};

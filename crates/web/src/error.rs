@@ -1,10 +1,10 @@
 //! Refusals and faults: words a person can act on; internal text goes to the log under an id that the page shows.
 
+use assay_store::StoreError;
 use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use assay_store::StoreError;
 
 /// A page that could not be given.
 #[derive(Clone, Debug)]
@@ -37,7 +37,8 @@ impl Fault {
 
     /// Nothing here, or nothing that this person may see: the same answer, so that addresses cannot be guessed.
     pub(crate) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "Nothing here", "There is no page at this address, or you may not see it. Check the address.").way_out("/", "To the start page")
+        Self::new(StatusCode::NOT_FOUND, "Nothing here", "There is no page at this address, or you may not see it. Check the address.")
+            .way_out("/", "To the start page")
     }
 
     /// A request that cannot be understood.
@@ -47,13 +48,23 @@ impl Fault {
 
     /// Too often.
     pub(crate) fn too_often(seconds: u32) -> Self {
-        let words = format!("Too many tries from here. Wait {} and try again.", if seconds > 90 { format!("{} minutes", seconds.div_ceil(60)) } else { format!("{seconds} seconds") });
+        let words = format!(
+            "Too many tries from here. Wait {} and try again.",
+            if seconds > 90 { format!("{} minutes", seconds.div_ceil(60)) } else { format!("{seconds} seconds") }
+        );
         Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "Please wait", words) }
     }
 
     /// Something broke on our side.
     pub(crate) fn internal(internal: String) -> Self {
-        Self { internal: Some(internal), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Something broke on our side", "Nothing you saved is lost. Try again in a moment; if it stays, tell the issuer the number below.") }
+        Self {
+            internal: Some(internal),
+            ..Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something broke on our side",
+                "Nothing you saved is lost. Try again in a moment; if it stays, tell the issuer the number below.",
+            )
+        }
     }
 }
 
@@ -68,7 +79,11 @@ impl From<StoreError> for Fault {
             StoreError::Unavailable(_) => Self {
                 retry_after: Some(5),
                 internal: Some(error.to_string()),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "The server cannot save right now", "This was not saved. What was saved before is safe. Try again in a moment.")
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "The server cannot save right now",
+                    "This was not saved. What was saved before is safe. Try again in a moment.",
+                )
             },
             _ => Self::internal(error.to_string()),
         }

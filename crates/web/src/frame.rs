@@ -1,8 +1,8 @@
 //! The frame of every page: title, style, who is signed in.
 
 use askama::Template;
-use axum::response::{Html, IntoResponse, Response};
 use assay_core::programme::Programme;
+use axum::response::{Html, IntoResponse, Response};
 
 use crate::{App, assets, error::Fault, session::Visitor};
 

@@ -1,6 +1,7 @@
 //! What stands around every handler: security headers, error pages, ids for the log.
 
 use askama::Template;
+use assay_core::ids::Secret128;
 use axum::{
     Json,
     body::Body,
@@ -9,7 +10,6 @@ use axum::{
     middleware::Next,
     response::{Html, IntoResponse, Response},
 };
-use assay_core::ids::Secret128;
 
 use crate::{App, error::Fault, frame::Frame};
 
@@ -67,7 +67,13 @@ pub(crate) async fn faults(State(app): State<App>, request: Request, next: Next)
     let mut answer = if wants_json {
         Json(serde_json::json!({ "title": fault.title, "detail": fault.words, "status": status.as_u16(), "id": id })).into_response()
     } else {
-        let page = FaultPage { frame: Frame::bare(&fault.title, app.demo.is_some()), title: fault.title, words: fault.words, way_out: fault.way_out, id };
+        let page = FaultPage {
+            frame: Frame::bare(&fault.title, app.demo.is_some()),
+            title: fault.title,
+            words: fault.words,
+            way_out: fault.way_out,
+            id,
+        };
         page.render().map_or_else(|_| Body::from("Something broke on our side.").into_response(), |html| Html(html).into_response())
     };
     *answer.status_mut() = status;
@@ -89,9 +95,15 @@ fn unknown(status: StatusCode) -> Fault {
         StatusCode::NOT_FOUND => Fault::not_found(),
         StatusCode::METHOD_NOT_ALLOWED => Fault::new(status, "Not possible here", "This address does not take that kind of request."),
         StatusCode::PAYLOAD_TOO_LARGE => Fault::new(status, "Too large", "That is larger than this page takes. Send less at once."),
-        StatusCode::FORBIDDEN => Fault::new(status, "Refused", "This request did not come from a page of this server, so nothing was done. Open the page here and try again."),
+        StatusCode::FORBIDDEN => Fault::new(
+            status,
+            "Refused",
+            "This request did not come from a page of this server, so nothing was done. Open the page here and try again.",
+        ),
         StatusCode::REQUEST_TIMEOUT => Fault::new(status, "Too slow", "The request did not arrive in time. Try again."),
         s if s.is_server_error() => Fault::internal("a handler broke".to_owned()),
-        _ => Fault { status, ..Fault::bad("Part of the request is missing or in the wrong shape. Go back, reload the page and try again.") },
+        _ => {
+            Fault { status, ..Fault::bad("Part of the request is missing or in the wrong shape. Go back, reload the page and try again.") }
+        }
     }
 }

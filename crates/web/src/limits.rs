@@ -101,7 +101,9 @@ impl FromRequestParts<App> for Place {
         Ok(Self(match address {
             None => "unknown".to_owned(),
             Some(IpAddr::V4(v4)) => v4.to_string(),
-            Some(IpAddr::V6(v6)) => v6.to_ipv4_mapped().map_or_else(|| Ipv6Addr::from(u128::from(v6) >> 64 << 64).to_string(), |v4| v4.to_string()),
+            Some(IpAddr::V6(v6)) => {
+                v6.to_ipv4_mapped().map_or_else(|| Ipv6Addr::from(u128::from(v6) >> 64 << 64).to_string(), |v4| v4.to_string())
+            }
         }))
     }
 }

@@ -3,14 +3,14 @@
 //! tower-sessions was looked at: it hands its store the raw id and an opaque blob, while a session here is one row that names a
 //! person, is found by a hash, and goes when the person is erased; the adapter was longer than this file.
 
-use axum::{
-    extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri},
-    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
-};
 use assay_core::ids::Secret128;
 use assay_store::{
     commands::TokenHash,
     queries::{Person, WhoIs},
+};
+use axum::{
+    extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
 };
 use sha2::{Digest, Sha256};
 
@@ -74,8 +74,12 @@ impl FromRequestParts<App> for SignedIn {
         visitor.0.map(Self).ok_or_else(|| {
             let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |u| &u.0);
             let next = if parts.method == axum::http::Method::GET { uri.path() } else { "/me" };
-            Fault::new(StatusCode::UNAUTHORIZED, "Sign in first", "This page is yours alone, so it needs to know who you are. You come back here afterwards.")
-                .way_out(format!("/sign-in?next={next}"), "Sign in")
+            Fault::new(
+                StatusCode::UNAUTHORIZED,
+                "Sign in first",
+                "This page is yours alone, so it needs to know who you are. You come back here afterwards.",
+            )
+            .way_out(format!("/sign-in?next={next}"), "Sign in")
         })
     }
 }

@@ -127,7 +127,8 @@ impl App {
         if let Some(current) = self.programmes.iter().find(|p| p.programme.id == id && p.version == version) {
             return Ok(current.programme.clone());
         }
-        let query = assay_store::queries::ProgrammeVersion { issuer: self.issuer_id, programme: id.to_owned(), version: version.to_owned() };
+        let query =
+            assay_store::queries::ProgrammeVersion { issuer: self.issuer_id, programme: id.to_owned(), version: version.to_owned() };
         self.store.read(query).await?.ok_or_else(Fault::not_found)
     }
 
@@ -138,7 +139,12 @@ impl App {
     }
 
     /// Something costly by name, made anew when older than `seconds`. Slow makers run off the threads that serve pages.
-    pub(crate) async fn keep(&self, name: &str, seconds: i64, make: impl FnOnce() -> Result<Vec<u8>, Fault> + Send + 'static) -> Result<Arc<[u8]>, Fault> {
+    pub(crate) async fn keep(
+        &self,
+        name: &str,
+        seconds: i64,
+        make: impl FnOnce() -> Result<Vec<u8>, Fault> + Send + 'static,
+    ) -> Result<Arc<[u8]>, Fault> {
         let now = self.now();
         let found = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         if let Some((at, bytes)) = found

@@ -1,12 +1,6 @@
 //! Conditions and Begin; and the way back into an attempt.
 
 use askama::Template;
-use axum::{
-    Form,
-    extract::{Path, State},
-    http::StatusCode,
-    response::{IntoResponse, Redirect, Response},
-};
 use assay_core::{
     attempt::{AttemptState, StartRefused},
     badge::clean_name,
@@ -19,6 +13,12 @@ use assay_measure::{Candidate, DrawRequest, draw};
 use assay_store::{
     commands::{NewJob, StartAttempt},
     queries::{AttemptOf, CurrentProgramme, Pool, PoolRow, Standing, StandingOf},
+};
+use axum::{
+    Form,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
 
@@ -94,7 +94,14 @@ fn standing_refusal(standing: &Standing, p: &Programme) -> Option<StartRefused> 
     Some(StartRefused::TriesUsed { until: oldest.plus_seconds(365 * assay_core::clock::DAY_SECONDS) })
 }
 
-fn show(app: &App, who: &SignedIn, p: &Programme, name: String, error: Option<String>, refused: Option<Refusal>) -> Result<Response, Fault> {
+fn show(
+    app: &App,
+    who: &SignedIn,
+    p: &Programme,
+    name: String,
+    error: Option<String>,
+    refused: Option<Refusal>,
+) -> Result<Response, Fault> {
     let status = match (&error, &refused) {
         (Some(_), _) => StatusCode::UNPROCESSABLE_ENTITY,
         (None, Some(_)) => StatusCode::CONFLICT,
@@ -130,7 +137,12 @@ pub(crate) struct Begin {
 }
 
 /// `POST` of the same address: draws the form and starts.
-pub(crate) async fn begin(State(app): State<App>, Path(id): Path<String>, who: SignedIn, Form(form): Form<Begin>) -> Result<Response, Fault> {
+pub(crate) async fn begin(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    who: SignedIn,
+    Form(form): Form<Begin>,
+) -> Result<Response, Fault> {
     let current = app.programme(&id)?;
     let p = &current.programme;
     if let Err(words) = may_enter(&p.entry, &who.0.address) {
@@ -179,7 +191,14 @@ async fn start(app: &App, current: &CurrentProgramme, learner: Learner, holder_n
         form,
         holder_name,
         at: app.now(),
-        fold: NewJob { id: JobId::random(&*app.chance), kind: "fold-exposure", dedup: attempt.to_string(), payload, person: Some(learner.person), run_at: app.now() },
+        fold: NewJob {
+            id: JobId::random(&*app.chance),
+            kind: "fold-exposure",
+            dedup: attempt.to_string(),
+            payload,
+            person: Some(learner.person),
+            run_at: app.now(),
+        },
     })
 }
 

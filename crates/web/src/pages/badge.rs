@@ -1,18 +1,14 @@
 //! `/b/{id}`: valid or not, who, when, by whom, what was tested and how; machine-readable at the same address. And a person's page.
 
 use askama::Template;
+use assay_art::{BadgePicture, Hallmark, badge_svg, hallmark, raster};
+use assay_core::{badge::Visibility, ids::Secret128, programme::Programme};
+use assay_store::queries::{Badge, BadgeById, PublicPage};
 use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use assay_art::{BadgePicture, Hallmark, badge_svg, hallmark, raster};
-use assay_core::{
-    badge::Visibility,
-    ids::Secret128,
-    programme::Programme,
-};
-use assay_store::queries::{Badge, BadgeById, PublicPage};
 use sha2::{Digest, Sha256};
 
 use super::holder::assurance;
@@ -55,9 +51,19 @@ struct BadgePage<'a> {
 
 fn state(badge: &Badge, until: Option<assay_core::UtcMillis>, now: assay_core::UtcMillis) -> Standing {
     match (badge.revoked_at, until) {
-        (Some(at), _) => Standing { class: "revoked", word: "Revoked", words: format!("The issuer took this badge back on {}. It is not valid any more.", at.day()) },
-        (None, Some(until)) if until <= now => Standing { class: "expired", word: "Expired", words: format!("This badge was valid until {}.", until.day()) },
-        _ => Standing { class: "valid", word: "Valid", words: "Signed by the issuer, not revoked, not expired. Checked just now.".to_owned() },
+        (Some(at), _) => Standing {
+            class: "revoked",
+            word: "Revoked",
+            words: format!("The issuer took this badge back on {}. It is not valid any more.", at.day()),
+        },
+        (None, Some(until)) if until <= now => {
+            Standing { class: "expired", word: "Expired", words: format!("This badge was valid until {}.", until.day()) }
+        }
+        _ => Standing {
+            class: "valid",
+            word: "Valid",
+            words: "Signed by the issuer, not revoked, not expired. Checked just now.".to_owned(),
+        },
     }
 }
 
@@ -85,7 +91,12 @@ fn picture(app: &App, badge: &Badge, p: &Programme) -> String {
 }
 
 fn withdrawn() -> Fault {
-    Fault::new(StatusCode::GONE, "Withdrawn by its holder", "The person who earned this badge withdrew it. Nothing more is known about it here.").way_out("/", "To the start page")
+    Fault::new(
+        StatusCode::GONE,
+        "Withdrawn by its holder",
+        "The person who earned this badge withdrew it. Nothing more is known about it here.",
+    )
+    .way_out("/", "To the start page")
 }
 
 /// A badge this visitor may see. Its holder sees it always; others when it is shared.
@@ -114,11 +125,18 @@ fn wants_json(headers: &HeaderMap) -> bool {
 }
 
 /// `GET /b/{badge}`, with `.json`, `.png`, `.svg`.
-pub(crate) async fn badge(State(app): State<App>, place: Place, Path(name): Path<String>, visitor: Visitor, headers: HeaderMap) -> Result<Response, Fault> {
+pub(crate) async fn badge(
+    State(app): State<App>,
+    place: Place,
+    Path(name): Path<String>,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Result<Response, Fault> {
     let (id, ending) = name.split_once('.').unwrap_or((&name, ""));
     let badge = visible(&app, &visitor, id).await?;
     let document = badge.document.clone().ok_or_else(|| {
-        let words = "The badge was earned and is being signed. That takes seconds, at most days where a person looks at it. Come back shortly.";
+        let words =
+            "The badge was earned and is being signed. That takes seconds, at most days where a person looks at it. Come back shortly.";
         Fault { retry_after: Some(5), ..Fault::new(StatusCode::SERVICE_UNAVAILABLE, "Not signed yet", words) }
     })?;
     match ending {
@@ -159,7 +177,12 @@ async fn html(app: &App, visitor: &Visitor, badge: &Badge) -> Result<Response, F
     let (id, base) = (badge.badge_id.to_string(), &app.settings.base_url);
     let public_url = format!("{base}/b/{id}");
     let name = badge.holder_name.clone().unwrap_or_default();
-    let card = Card { title: format!("{} - {name}", p.badge.title), words: p.badge.description.clone(), image: format!("{public_url}.png"), url: public_url.clone() };
+    let card = Card {
+        title: format!("{} - {name}", p.badge.title),
+        words: p.badge.description.clone(),
+        image: format!("{public_url}.png"),
+        url: public_url.clone(),
+    };
     let seal = hallmark(picture_seed(badge), &Hallmark::default());
     let frame = Frame::new(app, visitor, format!("{} - {name}", p.badge.title)).of(&p).scripted().card(card);
     let mut response = page(&BadgePage {
@@ -206,7 +229,13 @@ pub(crate) async fn person(State(app): State<App>, Path(handle): Path<String>, v
     for badge in badges.into_iter().filter(|b| b.document.is_some()) {
         let p = app.programme_version(&badge.programme, &badge.programme_version).await?;
         let name = badge.holder_name.clone().unwrap_or_default();
-        listed.push(Listed { id: badge.badge_id.to_string(), title: p.badge.title, name, day: badge.awarded_at.day(), revoked: badge.revoked_at.is_some() });
+        listed.push(Listed {
+            id: badge.badge_id.to_string(),
+            title: p.badge.title,
+            name,
+            day: badge.awarded_at.day(),
+            revoked: badge.revoked_at.is_some(),
+        });
     }
     page(&PersonPage { frame: Frame::new(&app, &visitor, format!("Badges of {handle}")), handle, badges: listed })
 }

@@ -1,16 +1,16 @@
 //! Own data: export what is kept, erase the account.
 
 use askama::Template;
+use assay_core::ids::RowId;
+use assay_store::{
+    commands::{Act, Erase},
+    queries::{AttemptsOf, BadgesOf, OwnData},
+};
 use axum::{
     Form,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
-};
-use assay_core::ids::RowId;
-use assay_store::{
-    commands::{Act, Erase},
-    queries::{AttemptsOf, BadgesOf, OwnData},
 };
 use serde::Deserialize;
 

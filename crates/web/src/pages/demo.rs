@@ -1,16 +1,16 @@
 //! What only a demonstration has: ways in, the outbox, the clock. These routes do not exist in a real server.
 
 use askama::Template;
-use axum::{
-    extract::{Path, State},
-    http::header,
-    response::{IntoResponse, Redirect, Response},
-};
 use assay_core::{
     ids::{PersonId, Secret128},
     mail::Mail,
 };
 use assay_store::commands::Introduce;
+use axum::{
+    extract::{Path, State},
+    http::header,
+    response::{IntoResponse, Redirect, Response},
+};
 
 use super::plain::Moment;
 use crate::{

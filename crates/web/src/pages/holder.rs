@@ -1,12 +1,6 @@
 //! `/me/badges/{b}`: look at it, correct the name once, choose who may see it; then download and share.
 
 use askama::Template;
-use axum::{
-    Form,
-    extract::{Path, State},
-    http::StatusCode,
-    response::{IntoResponse, Redirect, Response},
-};
 use assay_core::{
     badge::{Assurance, Level, Visibility, clean_name},
     ids::{JobId, Secret128},
@@ -15,6 +9,12 @@ use assay_core::{
 use assay_store::{
     commands::{BadgeSet, SetBadge},
     queries::{Badge, BadgeById},
+};
+use axum::{
+    Form,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
 
@@ -82,7 +82,14 @@ fn escape(text: &str) -> String {
     text.bytes().map(|b| if unreserved(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
-async fn show(app: &App, who: &SignedIn, badge: &Badge, typed: Option<String>, error: Option<String>, saved: bool) -> Result<Response, Fault> {
+async fn show(
+    app: &App,
+    who: &SignedIn,
+    badge: &Badge,
+    typed: Option<String>,
+    error: Option<String>,
+    saved: bool,
+) -> Result<Response, Fault> {
     let p = app.programme_version(&badge.programme, &badge.programme_version).await?;
     let public_url = format!("{}/b/{}", app.settings.base_url, badge.badge_id);
     let title = p.badge.title.clone();
@@ -114,7 +121,12 @@ pub(crate) struct After {
 }
 
 /// `GET /me/badges/{badge}`.
-pub(crate) async fn holder(State(app): State<App>, Path(id): Path<String>, axum::extract::Query(after): axum::extract::Query<After>, who: SignedIn) -> Result<Response, Fault> {
+pub(crate) async fn holder(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    axum::extract::Query(after): axum::extract::Query<After>,
+    who: SignedIn,
+) -> Result<Response, Fault> {
     let (badge, _) = own(&app, &who, &id).await?;
     show(&app, &who, &badge, None, None, after.saved == "yes").await
 }
@@ -130,7 +142,12 @@ pub(crate) struct Choices {
 }
 
 /// `POST` of the same address.
-pub(crate) async fn set(State(app): State<App>, Path(id): Path<String>, who: SignedIn, Form(form): Form<Choices>) -> Result<Response, Fault> {
+pub(crate) async fn set(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    who: SignedIn,
+    Form(form): Form<Choices>,
+) -> Result<Response, Fault> {
     let (badge, badge_id) = own(&app, &who, &id).await?;
     let visibility = Visibility::parse(&form.visibility).ok_or_else(|| Fault::bad("Choose who may see the badge."))?;
     let unprocessable = |mut response: Response| {
@@ -141,7 +158,15 @@ pub(crate) async fn set(State(app): State<App>, Path(id): Path<String>, who: Sig
         Ok(name) => name,
         Err(bad) => return show(&app, &who, &badge, form.name, Some(bad.to_string()), false).await.map(unprocessable),
     };
-    let command = SetBadge { learner: who.0.learner, badge_id, name, visibility, show_score: form.show_score == "yes", job: JobId::random(&*app.chance), at: app.now() };
+    let command = SetBadge {
+        learner: who.0.learner,
+        badge_id,
+        name,
+        visibility,
+        show_score: form.show_score == "yes",
+        job: JobId::random(&*app.chance),
+        at: app.now(),
+    };
     match app.store.run(command).await?.ok_or_else(Fault::not_found)? {
         BadgeSet::Done => {
             app.bell.notify_waiters();

@@ -1,8 +1,8 @@
 //! `/`: which badges there are; sign in; verify a badge.
 
 use askama::Template;
-use axum::{extract::State, response::Response};
 use assay_store::queries::CurrentProgramme;
+use axum::{extract::State, response::Response};
 
 use crate::{
     App,

@@ -1,13 +1,13 @@
 //! What the issuer publishes for machines: status lists, key history, DID document.
 
+use assay_badge::{StatusList, did_web_document, list_credential};
+use assay_store::queries::{JobCounts, RevokedIndexes};
 use axum::{
     Json,
     extract::{Path, State},
     http::header,
     response::{IntoResponse, Response},
 };
-use assay_badge::{StatusList, did_web_document, list_credential};
-use assay_store::queries::{JobCounts, RevokedIndexes};
 use jiff::Timestamp;
 
 use crate::{App, error::Fault};
@@ -41,7 +41,11 @@ pub(crate) async fn status_list(State(app): State<App>, Path(list): Path<String>
     if list != LIST {
         return Err(Fault::not_found());
     }
-    let kind = [(header::CONTENT_TYPE, "application/vc+ld+json"), (header::CACHE_CONTROL, "public, max-age=60"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+    let kind = [
+        (header::CONTENT_TYPE, "application/vc+ld+json"),
+        (header::CACHE_CONTROL, "public, max-age=60"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
     Ok((kind, list_bytes(&app).await?).into_response())
 }
 
@@ -55,7 +59,11 @@ pub(crate) async fn did(State(app): State<App>) -> Result<Response, Fault> {
     if !app.issuer.history.issuer.starts_with("did:web:") {
         return Err(Fault::not_found());
     }
-    Ok(([(header::CONTENT_TYPE, "application/did+json"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")], did_web_document(&app.issuer.history).to_string()).into_response())
+    Ok((
+        [(header::CONTENT_TYPE, "application/did+json"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")],
+        did_web_document(&app.issuer.history).to_string(),
+    )
+        .into_response())
 }
 
 /// `GET /robots.txt`: badges are found by whoever was given their link.

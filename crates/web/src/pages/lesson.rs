@@ -1,13 +1,13 @@
 //! A lesson: read, check yourself, mark as done.
 
 use askama::Template;
+use assay_core::programme::{Lesson, Programme};
+use assay_store::{commands::MarkLesson, queries::LessonsDone};
 use axum::{
     Form,
     extract::{Path, State},
     response::{IntoResponse, Redirect, Response},
 };
-use assay_core::programme::{Lesson, Programme};
-use assay_store::{commands::MarkLesson, queries::LessonsDone};
 use serde::Deserialize;
 
 use crate::{
@@ -51,10 +51,16 @@ pub(crate) struct Mark {
 }
 
 /// `POST` of the same address: done, or not done after all.
-pub(crate) async fn mark(State(app): State<App>, Path((id, slug)): Path<(String, String)>, who: SignedIn, Form(form): Form<Mark>) -> Result<Response, Fault> {
+pub(crate) async fn mark(
+    State(app): State<App>,
+    Path((id, slug)): Path<(String, String)>,
+    who: SignedIn,
+    Form(form): Form<Mark>,
+) -> Result<Response, Fault> {
     let p = &app.programme(&id)?.programme;
     p.lesson(&slug).ok_or_else(Fault::not_found)?;
-    let command = MarkLesson { learner: who.0.learner, programme: id.clone(), lesson: slug.clone(), done: form.done == "yes", at: app.now() };
+    let command =
+        MarkLesson { learner: who.0.learner, programme: id.clone(), lesson: slug.clone(), done: form.done == "yes", at: app.now() };
     app.store.run(command).await?;
     Ok(Redirect::to(&format!("/programmes/{id}/lessons/{slug}#done")).into_response())
 }

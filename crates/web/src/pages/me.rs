@@ -1,15 +1,15 @@
 //! `/me`: the next step; the attempt to continue; when a retake opens; badges. And the own page's address.
 
 use askama::Template;
-use axum::{
-    Form,
-    extract::State,
-    response::{IntoResponse, Redirect, Response},
-};
 use assay_core::{badge::Visibility, programme::Programme};
 use assay_store::{
     commands::SetHandle,
     queries::{Attempt, AttemptsOf, Badge, BadgesOf, LessonsDone, StandingOf},
+};
+use axum::{
+    Form,
+    extract::State,
+    response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
 
@@ -90,7 +90,8 @@ pub(crate) async fn me(State(app): State<App>, who: SignedIn) -> Result<Response
     }
     let title_of = |id: &str| app.programme(id).map_or_else(|_| id.to_owned(), |p| p.programme.title.clone());
     let badges = app.store.read(BadgesOf { learner }).await?;
-    let held = |b: &Badge| Held { id: b.badge_id.to_string(), title: title_of(&b.programme), state: state_words(b), since: b.awarded_at.day() };
+    let held =
+        |b: &Badge| Held { id: b.badge_id.to_string(), title: title_of(&b.programme), state: state_words(b), since: b.awarded_at.day() };
     let past = app.store.read(AttemptsOf { learner }).await?;
     let past = past.iter().filter_map(|a| past_attempt(a, &title_of(&a.programme))).collect();
     let frame = Frame::new(&app, &who.visitor(), "My learning").scripted();
@@ -117,7 +118,13 @@ struct PageForm {
 /// `GET /me/page`.
 pub(crate) async fn page_form(State(app): State<App>, who: SignedIn) -> Result<Response, Fault> {
     let (has_page, handle) = (who.0.handle.is_some(), who.0.handle.clone().unwrap_or_default());
-    page(&PageForm { frame: Frame::new(&app, &who.visitor(), "My page"), handle, has_page, base: app.settings.base_url.clone(), error: None })
+    page(&PageForm {
+        frame: Frame::new(&app, &who.visitor(), "My page"),
+        handle,
+        has_page,
+        base: app.settings.base_url.clone(),
+        error: None,
+    })
 }
 
 /// The form of the own page.
@@ -131,7 +138,10 @@ pub(crate) struct HandleForm {
 /// `POST /me/page`.
 pub(crate) async fn set_page(State(app): State<App>, who: SignedIn, Form(form): Form<HandleForm>) -> Result<Response, Fault> {
     let handle = form.handle.trim().to_lowercase();
-    let sound = (3..=40).contains(&handle.len()) && handle.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') && !handle.starts_with('-') && !handle.ends_with('-');
+    let sound = (3..=40).contains(&handle.len())
+        && handle.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !handle.starts_with('-')
+        && !handle.ends_with('-');
     let remove = form.go == "remove";
     let error = match () {
         () if remove => None,
@@ -147,7 +157,13 @@ pub(crate) async fn set_page(State(app): State<App>, who: SignedIn, Form(form): 
         Ok(()) => Ok(Redirect::to("/me").into_response()),
         Err(words) => {
             let frame = Frame::new(&app, &who.visitor(), "Error: My page");
-            let mut response = page(&PageForm { frame, handle, has_page: who.0.handle.is_some(), base: app.settings.base_url.clone(), error: Some(words.into()) })?;
+            let mut response = page(&PageForm {
+                frame,
+                handle,
+                has_page: who.0.handle.is_some(),
+                base: app.settings.base_url.clone(),
+                error: Some(words.into()),
+            })?;
             *response.status_mut() = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)
         }

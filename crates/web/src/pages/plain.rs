@@ -39,13 +39,18 @@ pub(crate) fn waits(rules: &Rules) -> String {
     match rules.retake_waits_seconds.as_slice() {
         [] => "Wait 24 hours after a failed attempt.".to_owned(),
         [one] => format!("Wait {} after a failed attempt, from the minute you handed it in.", span(*one)),
-        many => format!("Wait after failed attempts: {}; then always the last.", many.iter().map(|s| span(*s)).collect::<Vec<_>>().join(", ")),
+        many => {
+            format!("Wait after failed attempts: {}; then always the last.", many.iter().map(|s| span(*s)).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
 /// The time limit, in a sentence.
 pub(crate) fn time(rules: &Rules) -> String {
-    rules.time_limit_seconds.map_or_else(|| "No time limit: leave and come back as often as you like, on any device.".to_owned(), |s| format!("Time limit: {}, from Begin.", span(s)))
+    rules.time_limit_seconds.map_or_else(
+        || "No time limit: leave and come back as often as you like, on any device.".to_owned(),
+        |s| format!("Time limit: {}, from Begin.", span(s)),
+    )
 }
 
 /// Who may sit, in a sentence.
@@ -55,7 +60,9 @@ pub(crate) fn entry(entry: &Entry) -> String {
         EntryRule::Domains(domains) => format!("Open to addresses at {}.", domains.join(", ")),
         EntryRule::Invited(_) => "Open to invited people.".to_owned(),
     };
-    let tries = entry.tries_a_year.map_or_else(|| "As often as you like.".to_owned(), |n| format!("At most {} in 365 days.", counted(i64::from(n), "try", "tries")));
+    let tries = entry
+        .tries_a_year
+        .map_or_else(|| "As often as you like.".to_owned(), |n| format!("At most {} in 365 days.", counted(i64::from(n), "try", "tries")));
     format!("{who} {tries}")
 }
 

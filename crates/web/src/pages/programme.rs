@@ -1,13 +1,13 @@
 //! A programme before sign-in: plan, blueprint, rules; the standard behind its badge; its art.
 
 use askama::Template;
+use assay_core::{badge::Assurance, programme::Programme};
+use assay_store::queries::{Figures, LessonsDone, ProgrammeFigures, StandingOf};
 use axum::{
     extract::{Path, State},
     http::header,
     response::{IntoResponse, Response},
 };
-use assay_core::{badge::Assurance, programme::Programme};
-use assay_store::queries::{Figures, LessonsDone, ProgrammeFigures, StandingOf};
 
 use super::plain;
 use crate::{
@@ -42,7 +42,16 @@ pub(crate) async fn programme(State(app): State<App>, Path(id): Path<String>, vi
         passed = standing.passed_version.as_deref() == Some(&p.badge.version);
     }
     let frame = Frame::new(&app, &visitor, &p.title).of(p);
-    page(&ProgrammePage { frame, p, done, open, passed, waits: plain::waits(&p.rules), time: plain::time(&p.rules), entry: plain::entry(&p.entry) })
+    page(&ProgrammePage {
+        frame,
+        p,
+        done,
+        open,
+        passed,
+        waits: plain::waits(&p.rules),
+        time: plain::time(&p.rules),
+        entry: plain::entry(&p.entry),
+    })
 }
 
 #[derive(Template)]

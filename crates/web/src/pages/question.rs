@@ -1,12 +1,6 @@
 //! One question a page: answer, clear, flag. Answers are saved as they are chosen; without scripts by the form's buttons.
 
 use askama::Template;
-use axum::{
-    Form, Json,
-    extract::{Path, State},
-    http::StatusCode,
-    response::{IntoResponse, Redirect, Response},
-};
 use assay_core::{
     attempt::{AttemptState, Save, Saved},
     form::OptionToken,
@@ -16,6 +10,12 @@ use assay_items::Choice;
 use assay_store::{
     commands::{NoteShown, SaveAnswer, SetFlag},
     queries::{QuestionOf, QuestionRow},
+};
+use axum::{
+    Form, Json,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
 };
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +66,14 @@ async fn row(app: &App, learner: Learner, attempt: AttemptId, position: u16) -> 
 }
 
 /// Renders a question; `sent` is an answer that met a newer one and was not saved.
-fn render(app: &App, who: &SignedIn, attempt: AttemptId, n: u16, row: &QuestionRow, sent: Option<&[OptionToken]>) -> Result<Response, Fault> {
+fn render(
+    app: &App,
+    who: &SignedIn,
+    attempt: AttemptId,
+    n: u16,
+    row: &QuestionRow,
+    sent: Option<&[OptionToken]>,
+) -> Result<Response, Fault> {
     let p = &app.programme(&row.programme)?.programme;
     let standing = |token: &OptionToken| row.chosen.contains(token);
     let option = |(token, html): &(OptionToken, assay_items::Html)| Shown {
@@ -144,7 +151,12 @@ fn device(text: &str) -> String {
 }
 
 /// `POST` of the same address: the form without scripts.
-pub(crate) async fn without_scripts(State(app): State<App>, Path((attempt, n)): Path<(AttemptId, u16)>, who: SignedIn, Form(pairs): Form<Vec<(String, String)>>) -> Result<Response, Fault> {
+pub(crate) async fn without_scripts(
+    State(app): State<App>,
+    Path((attempt, n)): Path<(AttemptId, u16)>,
+    who: SignedIn,
+    Form(pairs): Form<Vec<(String, String)>>,
+) -> Result<Response, Fault> {
     let learner = who.0.learner;
     let mut sent = Sent::read(pairs);
     let row = row(&app, learner, attempt, n).await?;
@@ -164,7 +176,9 @@ pub(crate) async fn without_scripts(State(app): State<App>, Path((attempt, n)): 
                 return Ok(response);
             }
             Some(Saved::Closed) => return Err(closed(attempt)),
-            None => return Err(Fault::bad("An option that was sent does not belong to this question, so nothing was saved. Reload the page.")),
+            None => {
+                return Err(Fault::bad("An option that was sent does not belong to this question, so nothing was saved. Reload the page."));
+            }
         }
     }
     if let "flag" | "unflag" = sent.go.as_str() {
@@ -199,11 +213,18 @@ struct Newer {
 }
 
 /// `POST …/answer`: says `saved` only when the database has it.
-pub(crate) async fn answer(State(app): State<App>, Path((attempt, n)): Path<(AttemptId, u16)>, who: SignedIn, Json(body): Json<AnswerBody>) -> Result<Response, Fault> {
+pub(crate) async fn answer(
+    State(app): State<App>,
+    Path((attempt, n)): Path<(AttemptId, u16)>,
+    who: SignedIn,
+    Json(body): Json<AnswerBody>,
+) -> Result<Response, Fault> {
     let save = Save { chosen: body.chosen, base_revision: body.base_revision, device: device(&body.device), counter: body.counter };
     let saved = app.store.run(SaveAnswer { learner: who.0.learner, attempt, position: n, save, at: app.now() }).await?;
     Ok(match saved {
-        Some(Saved::Stands { revision, at }) => Json(serde_json::json!({ "saved": true, "revision": revision, "at": at.time_of_day() })).into_response(),
+        Some(Saved::Stands { revision, at }) => {
+            Json(serde_json::json!({ "saved": true, "revision": revision, "at": at.time_of_day() })).into_response()
+        }
         Some(Saved::NewerExists { revision, chosen, at }) => {
             let newer = Newer { revision, chosen, at: at.time_of_day() };
             (StatusCode::CONFLICT, Json(serde_json::json!({ "saved": false, "newer": newer }))).into_response()
@@ -220,7 +241,12 @@ pub(crate) struct FlagBody {
 }
 
 /// `POST …/flag`.
-pub(crate) async fn flag(State(app): State<App>, Path((attempt, n)): Path<(AttemptId, u16)>, who: SignedIn, Json(body): Json<FlagBody>) -> Result<Response, Fault> {
+pub(crate) async fn flag(
+    State(app): State<App>,
+    Path((attempt, n)): Path<(AttemptId, u16)>,
+    who: SignedIn,
+    Json(body): Json<FlagBody>,
+) -> Result<Response, Fault> {
     let done = app.store.run(SetFlag { learner: who.0.learner, attempt, position: n, flagged: body.flagged }).await?;
     if done { Ok(Json(body).into_response()) } else { Err(closed(attempt)) }
 }

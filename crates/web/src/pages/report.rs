@@ -1,13 +1,13 @@
 //! Report a problem with a question.
 
 use askama::Template;
+use assay_core::ids::{AttemptId, RowId};
+use assay_store::{commands::ReportProblem, queries::QuestionOf};
 use axum::{
     Form,
     extract::{Path, State},
     response::Response,
 };
-use assay_core::ids::{AttemptId, RowId};
-use assay_store::{commands::ReportProblem, queries::QuestionOf};
 use serde::Deserialize;
 
 use crate::{
@@ -34,7 +34,8 @@ struct ReportPage {
 /// `GET …/report`.
 pub(crate) async fn form(State(app): State<App>, Path((attempt, n)): Path<(AttemptId, u16)>, who: SignedIn) -> Result<Response, Fault> {
     let row = app.store.read(QuestionOf { learner: who.0.learner, attempt, position: n }).await?.ok_or_else(Fault::not_found)?;
-    let frame = Frame::new(&app, &who.visitor(), format!("Report a problem with question {n}")).of(&app.programme(&row.programme)?.programme);
+    let frame =
+        Frame::new(&app, &who.visitor(), format!("Report a problem with question {n}")).of(&app.programme(&row.programme)?.programme);
     page(&ReportPage { frame, attempt, n, words: String::new(), error: None, sent: false })
 }
 
@@ -45,7 +46,12 @@ pub(crate) struct ReportForm {
 }
 
 /// `POST …/report`.
-pub(crate) async fn report(State(app): State<App>, Path((attempt, n)): Path<(AttemptId, u16)>, who: SignedIn, Form(form): Form<ReportForm>) -> Result<Response, Fault> {
+pub(crate) async fn report(
+    State(app): State<App>,
+    Path((attempt, n)): Path<(AttemptId, u16)>,
+    who: SignedIn,
+    Form(form): Form<ReportForm>,
+) -> Result<Response, Fault> {
     let row = app.store.read(QuestionOf { learner: who.0.learner, attempt, position: n }).await?.ok_or_else(Fault::not_found)?;
     let words = form.words.trim().to_owned();
     let error = match words.chars().count() {

@@ -1,11 +1,6 @@
 //! The result: k of n, bands, lessons to read again, the exact time of the next try. Never single questions.
 
 use askama::Template;
-use axum::{
-    extract::{Path, State},
-    http::header,
-    response::{IntoResponse, Redirect, Response},
-};
 use assay_core::{
     attempt::AttemptState,
     ids::AttemptId,
@@ -14,6 +9,11 @@ use assay_core::{
     score::{Band, Outcome, lessons_to_read},
 };
 use assay_store::queries::{Attempt, AttemptOf, BadgesOf};
+use axum::{
+    extract::{Path, State},
+    http::header,
+    response::{IntoResponse, Redirect, Response},
+};
 
 use super::{plain::Moment, review::close};
 use crate::{
@@ -70,8 +70,15 @@ pub(crate) async fn result(State(app): State<App>, Path(id): Path<AttemptId>, wh
     let title_of = |domain: &str| p.domains.iter().find(|d| d.id == domain).map_or_else(String::new, |d| d.title.clone());
     let domains = outcome.domains.iter().map(|d| DomainRow { title: title_of(&d.domain), band: d.band().map(band_words) }).collect();
     let lessons = if outcome.passed { Vec::new() } else { lessons_to_read(&p, &outcome).iter().filter_map(|l| p.lesson(l)).collect() };
-    let badge = if outcome.passed { app.store.read(BadgesOf { learner }).await?.into_iter().find(|b| b.programme == attempt.programme).map(|b| b.badge_id.to_string()) } else { None };
-    let frame = Frame::new(&app, &who.visitor(), format!("{} - {}", if outcome.passed { "Passed" } else { "Not passed this time" }, p.title)).of(&p).scripted();
+    let badge = if outcome.passed {
+        app.store.read(BadgesOf { learner }).await?.into_iter().find(|b| b.programme == attempt.programme).map(|b| b.badge_id.to_string())
+    } else {
+        None
+    };
+    let frame =
+        Frame::new(&app, &who.visitor(), format!("{} - {}", if outcome.passed { "Passed" } else { "Not passed this time" }, p.title))
+            .of(&p)
+            .scripted();
     page(&ResultPage {
         frame,
         at: attempt.submitted_at.unwrap_or(attempt.started_at).into(),
@@ -94,6 +101,7 @@ pub(crate) async fn calendar(State(app): State<App>, Path(id): Path<AttemptId>, 
     let p = app.programme_version(&attempt.programme, &attempt.programme_version).await?;
     let url = format!("{}/programmes/{}/assessment", app.settings.base_url, p.id);
     let file = retake_calendar(&p.title, &id.to_string(), app.now(), opens_at, &url);
-    let kind = [(header::CONTENT_TYPE, "text/calendar; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"next-try.ics\"")];
+    let kind =
+        [(header::CONTENT_TYPE, "text/calendar; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"next-try.ics\"")];
     Ok((kind, file).into_response())
 }

@@ -1,11 +1,6 @@
 //! All questions as answered, not answered, flagged; then submit, confirmed.
 
 use askama::Template;
-use axum::{
-    Form,
-    extract::{Path, State},
-    response::{IntoResponse, Redirect, Response},
-};
 use assay_core::{
     attempt::AttemptState,
     ids::{AttemptId, AwardId, JobId, Secret128},
@@ -13,6 +8,11 @@ use assay_core::{
 use assay_store::{
     commands::Submit,
     queries::{Attempt, AttemptOf},
+};
+use axum::{
+    Form,
+    extract::{Path, State},
+    response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
 
@@ -92,14 +92,26 @@ pub(crate) struct Confirmed {
 pub(crate) async fn close(app: &App, who: &SignedIn, id: AttemptId) -> Result<(), Fault> {
     let chance = &*app.chance;
     let jobs = [JobId::random(chance), JobId::random(chance)];
-    let submit = Submit { learner: who.0.learner, attempt: id, award: AwardId::random(chance), badge_id: Secret128::random(chance), jobs, at: app.now() };
+    let submit = Submit {
+        learner: who.0.learner,
+        attempt: id,
+        award: AwardId::random(chance),
+        badge_id: Secret128::random(chance),
+        jobs,
+        at: app.now(),
+    };
     app.store.run(submit).await?.ok_or_else(Fault::not_found)?;
     app.bell.notify_waiters();
     Ok(())
 }
 
 /// `POST /attempts/{attempt}/submit`.
-pub(crate) async fn submit(State(app): State<App>, Path(id): Path<AttemptId>, who: SignedIn, Form(form): Form<Confirmed>) -> Result<Response, Fault> {
+pub(crate) async fn submit(
+    State(app): State<App>,
+    Path(id): Path<AttemptId>,
+    who: SignedIn,
+    Form(form): Form<Confirmed>,
+) -> Result<Response, Fault> {
     let attempt = match open_attempt(&app, &who, id).await? {
         Ok(attempt) => attempt,
         Err(elsewhere) => return Ok(elsewhere),

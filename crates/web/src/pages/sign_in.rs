@@ -2,12 +2,6 @@
 //! buttons. Known and unknown addresses get the same answer.
 
 use askama::Template;
-use axum::{
-    Form,
-    extract::{Path, Query, State},
-    http::{HeaderMap, header},
-    response::{IntoResponse, Redirect, Response},
-};
 use assay_core::{
     chance::keyed_seed,
     entry::normalise_address,
@@ -17,6 +11,12 @@ use assay_core::{
 use assay_store::{
     commands::{CloseSession, ConsumeSignIn, RequestSignIn, TokenHash},
     queries::LinkAddress,
+};
+use axum::{
+    Form,
+    extract::{Path, Query, State},
+    http::{HeaderMap, header},
+    response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
 
@@ -49,7 +49,8 @@ pub(crate) struct Next {
 
 /// A path on this server and nothing else: an address elsewhere would make the link a way to lead people astray.
 fn safe_next(next: &str) -> String {
-    let sound = next.starts_with('/') && !next.starts_with("//") && next.len() <= 300 && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    let sound =
+        next.starts_with('/') && !next.starts_with("//") && next.len() <= 300 && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     if sound { next.to_owned() } else { "/me".to_owned() }
 }
 
@@ -91,7 +92,15 @@ pub(crate) async fn send(State(app): State<App>, place: Place, visitor: Visitor,
     let (at, expires_at) = (app.now(), app.now().plus_seconds(LINK_MINUTES * 60));
     let mail = link_mail(&app, &address, &token);
     let mail = app.mail_job(&mail, format!("sign-in/{}", hex(&token_hash(&token))), None)?;
-    let command = RequestSignIn { issuer: app.issuer_id, address: address.clone(), token_hash: token_hash(&token), next_path: safe_next(&form.next), at, expires_at, mail };
+    let command = RequestSignIn {
+        issuer: app.issuer_id,
+        address: address.clone(),
+        token_hash: token_hash(&token),
+        next_path: safe_next(&form.next),
+        at,
+        expires_at,
+        mail,
+    };
     app.store.run(command).await?;
     app.bell.notify_waiters();
     page(&Sent { frame: Frame::new(&app, &visitor, "Look into your mail"), address, minutes: LINK_MINUTES })
@@ -121,8 +130,12 @@ struct Confirm {
 }
 
 fn spent() -> Fault {
-    Fault::new(axum::http::StatusCode::GONE, "This link does not work any more", format!("A sign-in link works once, for {LINK_MINUTES} minutes. Ask for a new one."))
-        .way_out("/sign-in", "Ask for a new link")
+    Fault::new(
+        axum::http::StatusCode::GONE,
+        "This link does not work any more",
+        format!("A sign-in link works once, for {LINK_MINUTES} minutes. Ask for a new one."),
+    )
+    .way_out("/sign-in", "Ask for a new link")
 }
 
 /// `GET /sign-in/{token}`.

@@ -1,13 +1,13 @@
 //! `/verify`: paste a link or a document, drop files, several at once; every check is named with its outcome.
 
 use askama::Template;
+use assay_badge::{Outcome, Report, Verdict, VerifyOptions};
+use assay_core::{badge::Visibility, ids::Secret128};
+use assay_store::queries::BadgeById;
 use axum::{
     extract::{Multipart, State},
     response::Response,
 };
-use assay_badge::{Outcome, Report, Verdict, VerifyOptions};
-use assay_core::{badge::Visibility, ids::Secret128};
-use assay_store::queries::BadgeById;
 use jiff::Timestamp;
 
 use crate::{
@@ -54,8 +54,16 @@ fn outcome_words(outcome: &Outcome) -> &'static str {
 fn verdict_words(verdict: Verdict) -> (&'static str, &'static str, &'static str) {
     match verdict {
         Verdict::Valid => ("valid", "Valid", "Signed by this issuer, unchanged since, not revoked and not expired."),
-        Verdict::ValidStatusUnchecked => ("open", "Valid, status not checked", "Signed by this issuer and unchanged since; whether it was revoked could not be looked up."),
-        Verdict::SelfConsistentOnly => ("open", "Self-consistent only", "Unchanged since it was signed, but this server cannot say who signed it: the issuer is not one it knows."),
+        Verdict::ValidStatusUnchecked => (
+            "open",
+            "Valid, status not checked",
+            "Signed by this issuer and unchanged since; whether it was revoked could not be looked up.",
+        ),
+        Verdict::SelfConsistentOnly => (
+            "open",
+            "Self-consistent only",
+            "Unchanged since it was signed, but this server cannot say who signed it: the issuer is not one it knows.",
+        ),
         Verdict::NotValid => ("failed", "Not valid", "At least one check failed; it is named below."),
         Verdict::CannotDecide => ("open", "Cannot be decided", "A check that is needed could not be made; it is named below."),
         Verdict::Unreadable => ("failed", "Not readable as a badge", "There is no Open Badge in this that could be read."),
@@ -76,7 +84,9 @@ struct Sent {
 }
 
 async fn read(mut body: Multipart) -> Result<Sent, Fault> {
-    let unread = |e: axum::extract::multipart::MultipartError| Fault::new(e.status(), "The upload could not be read", format!("{} Send fewer or smaller files.", e.body_text()));
+    let unread = |e: axum::extract::multipart::MultipartError| {
+        Fault::new(e.status(), "The upload could not be read", format!("{} Send fewer or smaller files.", e.body_text()))
+    };
     let mut sent = Sent::default();
     while let Some(field) = body.next_field().await.map_err(unread)? {
         let (name, file) = (field.name().unwrap_or_default().to_owned(), field.file_name().map(str::to_owned));
@@ -126,7 +136,9 @@ async fn link(app: &App, visitor: &Visitor, link: &str, fetch: bool) -> Result<V
             Some(badge_id) => app.store.read(BadgeById { issuer: app.issuer_id, badge_id }).await?,
             None => None,
         };
-        let may = |b: &assay_store::queries::Badge| b.visibility != Visibility::OnlyMe || visitor.0.as_ref().is_some_and(|p| p.learner.person == b.person);
+        let may = |b: &assay_store::queries::Badge| {
+            b.visibility != Visibility::OnlyMe || visitor.0.as_ref().is_some_and(|p| p.learner.person == b.person)
+        };
         return match badge.filter(may) {
             Some(b) if b.withdrawn_at.is_some() => Ok(refused(link.to_owned(), "The person who earned this badge withdrew it.".into())),
             Some(b) => match b.document {
@@ -137,7 +149,13 @@ async fn link(app: &App, visitor: &Visitor, link: &str, fetch: bool) -> Result<V
         };
     }
     if !link.starts_with("https://") {
-        return Ok(refused(link.to_owned(), format!("This is not a link to a badge. A link of this server begins with {}/b/, one elsewhere with https://.", app.settings.base_url)));
+        return Ok(refused(
+            link.to_owned(),
+            format!(
+                "This is not a link to a badge. A link of this server begins with {}/b/, one elsewhere with https://.",
+                app.settings.base_url
+            ),
+        ));
     }
     if !fetch {
         let words = "This link leads to another server, which would see that it is being looked at. Press the button to fetch it, or drop the badge's file here instead.";

@@ -1,0 +1,194 @@
+//! `assay demo`: everything on this machine, with sample people and a clock that can be moved. Nothing of it exists in `serve`.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use assay_badge::{Issuer, SigningKey};
+use assay_core::{Chance, Clock, UtcMillis, clock::DAY_SECONDS, clock::ShiftedClock, ids::IssuerId, mail::Mail};
+use assay_jobs::{FileJournal, Outbox, Worker, WorkerParts};
+use assay_store::{Store, commands::EnsureIssuer};
+use assay_web::{App, Demo, Limits, Parts, SamplePerson};
+use tokio::sync::Notify;
+
+use crate::{
+    egress::Outward,
+    failure::Failure,
+    folder::DataFolder,
+    packs, progress,
+    sample::{self, Seeding},
+    server,
+    system::{SystemChance, SystemClock, timestamp},
+};
+
+/// The issuer's name in the database.
+const SLUG: &str = "demonstration";
+/// The issuer's name for people.
+const NAME: &str = "Assay demonstration";
+/// The public key history, for `assay verify --trust`.
+const HISTORY: &str = "issuer-keys.json";
+/// How far the clock was moved, in seconds.
+const OFFSET: &str = "clock-offset";
+/// Says that the sample people are complete.
+const SEEDED: &str = "sample-people";
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Keep everything in this folder, and go on there the next time. Without it, a temporary folder is removed at the end.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+}
+
+/// Runs the subcommand.
+pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let listener = server::listen(args.listen, "`assay demo --listen 127.0.0.1:0` takes a free port.").await?;
+    let taken = listener.local_addr().map_err(|e| Failure::while_doing("the address is not known", e))?;
+    let address = format!("http://{}", reachable(taken));
+    // Removed when this goes out of scope, at the end.
+    let temporary = match &args.data {
+        Some(_) => None,
+        None => Some(tempfile::Builder::new().prefix("assay-demo-").tempdir().map_err(|e| Failure::while_doing("no temporary folder can be made", e))?),
+    };
+    let root = args.data.clone().or_else(|| temporary.as_ref().map(|t| t.path().to_owned())).unwrap_or_default();
+    let folder = Arc::new(DataFolder::open(&root, SLUG)?);
+    let _lock = folder.lock()?;
+    let (app, worker) = assemble(&folder, &address).await?;
+    explain(&address, &folder, taken, temporary.is_some());
+    server::run(listener, app, worker, &address).await?;
+    eprintln!("{}", if temporary.is_some() { "Stopped. The temporary folder is removed." } else { "Stopped. Everything is kept; the same command goes on." });
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, WorkerParts), Failure> {
+    let chance: Arc<dyn Chance> = Arc::new(SystemChance);
+    let moved = moved_seconds(folder);
+    let shifted = Arc::new(ShiftedClock::new(SystemClock));
+    shifted.advance_seconds(moved);
+    let clock: Arc<dyn Clock> = Arc::clone(&shifted) as Arc<dyn Clock>;
+    let issuer = Arc::new(issuer(folder, address, &*chance, &*clock)?);
+    let secret = folder.secret("server.secret", &*chance)?;
+    let spinner = progress::spinner("Loading the sample programme");
+    let pack = packs::load_embedded()?;
+    let store = Store::open_sqlite(&folder.database()).await?;
+    let issuer_id = store.run(EnsureIssuer { slug: SLUG.to_owned(), id: IssuerId::random(&*chance), at: clock.now() }).await?;
+    let programmes = server::publish(&store, issuer_id, std::slice::from_ref(&pack), &*chance, &*clock).await?;
+    let (bell, outbox) = (Arc::new(Notify::new()), Arc::new(Outbox::default()));
+    let worker = || WorkerParts {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        chance: Arc::clone(&chance),
+        issuer: Arc::clone(&issuer),
+        mailer: Arc::clone(&outbox) as Arc<dyn assay_jobs::Mailer>,
+        journal: Arc::new(FileJournal::new(folder.journal())),
+        bell: Arc::clone(&bell),
+    };
+    if folder.read(SEEDED)?.is_none() {
+        spinner.set_message("Making the sample people");
+        if let Some(current) = programmes.first() {
+            let seeding = Seeding { store: &store, issuer: issuer_id, current, items: &pack.items, secret: &secret, chance: &*chance, now: clock.now() };
+            seeding.people(&Worker::new(worker())).await?;
+        }
+        folder.write(SEEDED, b"The sample people are complete.\n")?;
+    }
+    spinner.finish_and_clear();
+    let demonstration = Demonstration { outbox: Arc::clone(&outbox), clock: shifted, moved: AtomicI64::new(moved), folder: Arc::clone(folder), people: sample::people() };
+    let parts = Parts {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        chance: Arc::clone(&chance),
+        issuer: Arc::clone(&issuer),
+        issuer_id,
+        secret,
+        settings: assay_web::Settings {
+            base_url: address.to_owned(),
+            issuer_name: NAME.to_owned(),
+            contact: "whoever runs this demonstration".to_owned(),
+            behind_proxy: false,
+        },
+        programmes,
+        bell: Arc::clone(&bell),
+        limits: Limits::relaxed(),
+        egress: Arc::new(Outward::new()),
+        demo: Some(Arc::new(demonstration)),
+    };
+    Ok((App::new(parts), worker()))
+}
+
+/// An issuer with a throw-away key, which a named folder keeps with the day it was made.
+fn issuer(folder: &DataFolder, address: &str, chance: &dyn Chance, clock: &dyn Clock) -> Result<Issuer, Failure> {
+    let seed = folder.secret("signing.key", chance)?;
+    let multibase = SigningKey::from_seed(seed).public_multibase();
+    let known = folder.history(HISTORY)?.and_then(|h| h.keys.iter().find(|k| k.public_key_multibase == multibase).map(|k| k.valid_from));
+    let issuer = Issuer::demonstration(NAME, address, seed, known.unwrap_or_else(|| timestamp(clock.now())));
+    folder.keep_history(HISTORY, &issuer.history)?;
+    Ok(issuer)
+}
+
+/// An address that a browser on this machine can open.
+fn reachable(taken: SocketAddr) -> SocketAddr {
+    match taken.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, taken.port())),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from((Ipv6Addr::LOCALHOST, taken.port())),
+        _ => taken,
+    }
+}
+
+fn explain(address: &str, folder: &DataFolder, taken: SocketAddr, temporary: bool) {
+    let root = folder.root().display();
+    if !taken.ip().is_loopback() {
+        eprintln!("Warning: {taken} can be reached from other machines, without encryption, and anyone there can become any sample person.\n");
+    }
+    eprintln!("Assay demonstration: a sample programme, sample people, badges signed with a throw-away key.\n");
+    eprintln!("  Address      {address}");
+    eprintln!("  Ways in      {address}/demo  (sample people, the mails that were sent, a clock a day ahead)");
+    eprintln!("  Stop         Ctrl-C");
+    if temporary {
+        eprintln!("  Kept         nothing: {root} is removed at the end (--data FOLDER keeps it)");
+    } else {
+        eprintln!("  Kept         everything, in {root}: database, keys, signing journal; start again with the same folder to go on");
+    }
+    eprintln!("  Verify       assay verify BADGE.json --trust {root}/{HISTORY}");
+    eprintln!("  Revoke       assay revoke BADGE_LINK --reason \"why\" --data {root}\n");
+}
+
+/// What only a demonstration can do.
+struct Demonstration {
+    outbox: Arc<Outbox>,
+    clock: Arc<ShiftedClock<SystemClock>>,
+    moved: AtomicI64,
+    folder: Arc<DataFolder>,
+    people: Vec<SamplePerson>,
+}
+
+impl Demo for Demonstration {
+    fn mails(&self) -> Vec<(UtcMillis, Mail)> {
+        self.outbox.mails()
+    }
+
+    fn day_ahead(&self) {
+        let moved = self.moved.fetch_add(DAY_SECONDS, Ordering::SeqCst) + DAY_SECONDS;
+        // Written first: a clock that fell back after a restart would lie before what is in the database.
+        if let Err(error) = self.folder.write(OFFSET, format!("{moved}\n").as_bytes()) {
+            tracing::warn!(%error, "the moved clock is not kept");
+        }
+        self.clock.advance_seconds(DAY_SECONDS);
+    }
+
+    fn people(&self) -> &[SamplePerson] {
+        &self.people
+    }
+}
+
+/// How far the clock of a demonstration's folder was moved, in seconds; for commands that work beside it.
+pub(crate) fn moved_seconds(folder: &DataFolder) -> i64 {
+    folder.read(OFFSET).ok().flatten().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}

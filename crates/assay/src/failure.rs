@@ -1,0 +1,48 @@
+//! Why a subcommand ended early, in words for whoever typed it.
+
+use std::{fmt::Display, process::ExitCode};
+
+use assay_store::StoreError;
+
+use crate::{folder::FolderError, packs::PackError, settings::SettingsError};
+
+/// Exit status of wrong usage (`EX_USAGE` of sysexits).
+pub(crate) const USAGE: u8 = 64;
+
+/// See the module.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Words.
+    #[error("{0}")]
+    Words(String),
+    /// The command line cannot be followed as it is.
+    #[error("{0}")]
+    Usage(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A programme.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+}
+
+impl Failure {
+    /// Words that begin with what was being done.
+    pub(crate) fn while_doing(what: &str, reason: impl Display) -> Self {
+        Self::Words(format!("{what}: {reason}"))
+    }
+
+    /// 64 for wrong usage, otherwise 1.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) => ExitCode::from(USAGE),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}

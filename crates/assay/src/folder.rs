@@ -1,0 +1,277 @@
+//! The data folder: who may use it, the keys in it, and the files that outlive the program.
+//!
+//! ```text
+//! assay.db                 the database (with -wal and -shm while a server runs)
+//! keys/signing.key         32 secret bytes: signs badges. Readable by its owner only
+//! keys/server.secret       32 secret bytes: seeds of forms, keyed hashes
+//! keys/issuer-keys.json    public: every key this issuer ever had (of a demonstration: issuer-keys.json)
+//! journal/signing.jsonl    append-only: every signature and revocation
+//! issuer                   the issuer's slug in the database
+//! server.lock              held while a server runs
+//! ```
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use assay_badge::KeyHistory;
+use assay_core::Chance;
+
+/// What is wrong with the data folder.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FolderError {
+    /// A file or folder did not do as asked.
+    #[error("{path}: {reason}")]
+    System {
+        /// Which.
+        path: String,
+        /// Why.
+        reason: io::Error,
+    },
+    /// Another server runs in it.
+    #[error("the data folder {0} is in use by another server; stop that one first, or give this one a folder of its own")]
+    InUse(String),
+    /// A secret that others can read.
+    #[error("the secret file {path} can be read by others on this machine (mode {mode:o}); anyone who copied it can sign badges in your name. If nobody did, close it with `chmod 600 {path}`")]
+    Open {
+        /// The file.
+        path: String,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A secret of the wrong size.
+    #[error("the secret file {path} has {length} bytes and must have 32; put the right one back from a backup (a new one cannot stand in for it)")]
+    Length {
+        /// The file.
+        path: String,
+        /// What it has.
+        length: usize,
+    },
+    /// A file with other content than expected.
+    #[error("{path} cannot be read: {reason}; put it back from a backup")]
+    Content {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// The folder is somebody else's.
+    #[error("the data folder {path} belongs to the issuer “{found}”, not to “{wanted}”; name another folder, or the issuer that it belongs to")]
+    OtherIssuer {
+        /// The folder.
+        path: String,
+        /// Whose it is.
+        found: String,
+        /// Who asks.
+        wanted: String,
+    },
+    /// Nothing there.
+    #[error("there is no data in {0}; name the folder that `assay serve` or `assay demo --data` works in")]
+    Nothing(String),
+}
+
+fn system(path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+    let path = path.display().to_string();
+    move |reason| FolderError::System { path, reason }
+}
+
+/// A data folder.
+#[derive(Debug)]
+pub(crate) struct DataFolder {
+    root: PathBuf,
+}
+
+impl DataFolder {
+    /// Makes the folder if it is new, and claims it for an issuer.
+    pub(crate) fn open(root: &Path, issuer: &str) -> Result<Self, FolderError> {
+        let folder = Self { root: root.to_owned() };
+        for part in ["", "keys", "journal"] {
+            let path = if part.is_empty() { root.to_owned() } else { root.join(part) };
+            make_private(&path).map_err(system(&path))?;
+        }
+        match folder.owner()? {
+            None => folder.write("issuer", format!("{issuer}\n").as_bytes())?,
+            Some(found) if found == issuer => {}
+            Some(found) => return Err(FolderError::OtherIssuer { path: root.display().to_string(), found, wanted: issuer.to_owned() }),
+        }
+        Ok(folder)
+    }
+
+    /// An existing folder, and the issuer it belongs to.
+    pub(crate) fn existing(root: &Path) -> Result<(Self, String), FolderError> {
+        let folder = Self { root: root.to_owned() };
+        match folder.owner()? {
+            Some(issuer) if folder.database().is_file() => Ok((folder, issuer)),
+            _ => Err(FolderError::Nothing(root.display().to_string())),
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The database's file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.root.join("assay.db")
+    }
+
+    /// The signing journal's file.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.root.join("journal").join("signing.jsonl")
+    }
+
+    /// Claims the folder for one server, as long as the answer lives (and no longer than the process does, however it ends).
+    pub(crate) fn lock(&self) -> Result<File, FolderError> {
+        let path = self.root.join("server.lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(system(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(FolderError::InUse(self.root.display().to_string())),
+            Err(TryLockError::Error(reason)) => Err(system(&path)(reason)),
+        }
+    }
+
+    fn owner(&self) -> Result<Option<String>, FolderError> {
+        Ok(self.read("issuer")?.map(|text| text.trim().to_owned()))
+    }
+
+    /// A small text file; none if it does not exist.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<String>, FolderError> {
+        let path = self.root.join(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(system(&path)(e)),
+        }
+    }
+
+    /// Writes a small file as a whole or not at all, for everyone to read.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
+        let path = self.root.join(name);
+        put(&path, bytes, 0o644, true).map_err(system(&path))
+    }
+
+    /// A secret of 32 bytes, made at the first start.
+    pub(crate) fn secret(&self, name: &str, chance: &dyn Chance) -> Result<[u8; 32], FolderError> {
+        let path = self.root.join("keys").join(name);
+        match fs::read(&path) {
+            Ok(bytes) => {
+                refuse_open(&path)?;
+                let length = bytes.len();
+                bytes.try_into().map_err(|_| FolderError::Length { path: path.display().to_string(), length })
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let secret: [u8; 32] = chance.bytes();
+                put(&path, &secret, 0o600, false).map_err(system(&path))?;
+                Ok(secret)
+            }
+            Err(e) => Err(system(&path)(e)),
+        }
+    }
+
+    /// The key history in a file; none if it does not exist.
+    pub(crate) fn history(&self, name: &str) -> Result<Option<KeyHistory>, FolderError> {
+        let content = |e: serde_json::Error| FolderError::Content { path: self.root.join(name).display().to_string(), reason: e.to_string() };
+        self.read(name)?.map(|text| serde_json::from_str(&text).map_err(content)).transpose()
+    }
+
+    /// Writes a key history.
+    pub(crate) fn keep_history(&self, name: &str, history: &KeyHistory) -> Result<(), FolderError> {
+        let content = |e: serde_json::Error| FolderError::Content { path: self.root.join(name).display().to_string(), reason: e.to_string() };
+        let text = serde_json::to_string_pretty(history).map_err(content)?;
+        self.write(name, format!("{text}\n").as_bytes())
+    }
+}
+
+/// A temporary file in the same folder, synced and renamed: a power cut leaves the old file or the new one.
+fn put(path: &Path, bytes: &[u8], mode: u32, replace: bool) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    set_mode(&mut builder, mode);
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    let kept = if replace { file.persist(path) } else { file.persist_noclobber(path) };
+    kept.map_err(|e| e.error)?;
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(unix)]
+fn set_mode(builder: &mut tempfile::Builder<'_, '_>, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    builder.permissions(fs::Permissions::from_mode(mode));
+}
+
+#[cfg(not(unix))]
+fn set_mode(_builder: &mut tempfile::Builder<'_, '_>, _mode: u32) {}
+
+#[cfg(unix)]
+fn make_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(not(unix))]
+fn make_private(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+#[cfg(unix)]
+fn refuse_open(path: &Path) -> Result<(), FolderError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path).map_err(system(path))?.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 { Ok(()) } else { Err(FolderError::Open { path: path.display().to_string(), mode }) }
+}
+
+#[cfg(not(unix))]
+fn refuse_open(_path: &Path) -> Result<(), FolderError> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_core::chance::SeededChance;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_made_once_and_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let chance = SeededChance::new([1; 32]);
+        let secret = DataFolder::open(root.path(), "a").unwrap().secret("signing.key", &chance).unwrap();
+        assert_eq!(DataFolder::open(root.path(), "a").unwrap().secret("signing.key", &chance).unwrap(), secret);
+        fs::write(root.path().join("keys/signing.key"), b"short").unwrap();
+        let words = DataFolder::open(root.path(), "a").unwrap().secret("signing.key", &chance).unwrap_err().to_string();
+        assert!(words.contains("has 5 bytes"), "{words}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let chance = SeededChance::new([1; 32]);
+        let folder = DataFolder::open(root.path(), "a").unwrap();
+        folder.secret("signing.key", &chance).unwrap();
+        let path = root.path().join("keys/signing.key");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let words = folder.secret("signing.key", &chance).unwrap_err().to_string();
+        assert!(words.contains("mode 640") && words.contains("chmod 600"), "{words}");
+    }
+
+    #[test]
+    fn one_server_and_one_issuer() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(root.path(), "a").unwrap();
+        let lock = folder.lock().unwrap();
+        assert!(folder.lock().unwrap_err().to_string().contains("in use"));
+        drop(lock);
+        folder.lock().unwrap();
+        assert!(DataFolder::open(root.path(), "b").unwrap_err().to_string().contains("belongs to the issuer “a”"));
+        assert!(DataFolder::existing(root.path()).unwrap_err().to_string().contains("no data"));
+    }
+}

@@ -1,0 +1,126 @@
+//! `assay revoke BADGE --reason TEXT`: takes a badge back, beside a running server or without one.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use assay_badge::LIST_VALID_HOURS;
+use assay_core::{
+    Clock,
+    ids::{IssuerId, RowId, Secret128},
+};
+use assay_jobs::{Entry, FileJournal, Journal};
+use assay_store::{
+    Store,
+    commands::{Act, EnsureIssuer, Revoke},
+    queries::{AwardForIssue, Badge, BadgeById},
+};
+
+use crate::{
+    demo,
+    failure::Failure,
+    folder::DataFolder,
+    settings::Settings,
+    system::{SystemChance, SystemClock},
+};
+
+/// Longest reason, in characters.
+const REASON_MAX: usize = 500;
+
+#[derive(clap::Args)]
+#[command(after_help = "Exit status: 0 revoked, now or before; 1 not found or not done; 64 wrong usage.")]
+pub(crate) struct Args {
+    /// The badge's link or its id (the part after /b/).
+    #[arg(value_name = "BADGE")]
+    badge: String,
+    /// Why; it stands in the log.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// The server's settings file.
+    #[arg(long, value_name = "FILE", conflicts_with = "data", required_unless_present = "data")]
+    config: Option<PathBuf>,
+    /// The data folder itself, such as a demonstration's.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+}
+
+/// Runs the subcommand.
+pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let badge_id = badge_id(&args.badge)?;
+    let reason = args.reason.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_MAX || reason.contains(char::is_control) {
+        return Err(Failure::Usage(format!("--reason: write one line of 1 to {REASON_MAX} characters")));
+    }
+    let root = match (&args.config, args.data) {
+        (Some(config), _) => Settings::read(config)?.data,
+        (None, Some(data)) => data,
+        (None, None) => return Err(Failure::Usage("name the settings with --config, or the data folder with --data".to_owned())),
+    };
+    let (folder, slug) = DataFolder::existing(&root)?;
+    let store = Store::open_sqlite(&folder.database()).await?;
+    let result = revoke(&store, &folder, slug, &badge_id, reason).await;
+    store.close().await;
+    result
+}
+
+async fn revoke(store: &Store, folder: &DataFolder, slug: String, badge_id: &Secret128, reason: &str) -> Result<ExitCode, Failure> {
+    let at = SystemClock.now().plus_seconds(demo::moved_seconds(folder));
+    let issuer = store.run(EnsureIssuer { slug, id: IssuerId::random(&SystemChance), at }).await?;
+    let Some(badge) = store.read(BadgeById { issuer, badge_id: badge_id.clone() }).await? else {
+        return Err(Failure::Words(format!("there is no badge {badge_id} in {}; nothing was done", folder.root().display())));
+    };
+    let act = Act { row: RowId::random(&SystemChance), actor: "operator".to_owned(), at };
+    let revoked = store.run(Revoke { issuer, badge_id: badge_id.clone(), reason: reason.to_owned(), act }).await?;
+    let written = write_down(store, folder, issuer, &badge, at).await?;
+    match revoked {
+        None => return Err(Failure::Words(format!("there is no badge {badge_id}; nothing was done"))),
+        Some(false) => println!("Badge {badge_id} was revoked before{}. Nothing was changed.", badge.revoked_at.map(|t| format!(", on {t}")).unwrap_or_default()),
+        Some(true) => {
+            println!("Badge {badge_id} ({}) is revoked.", badge.programme);
+            println!("Its page says so from now on, and so does the status list; a verifier that kept an older list learns it within {LIST_VALID_HOURS} hours.");
+            println!("Reason, in the audit log: {reason}");
+        }
+    }
+    if written {
+        println!("Written into {}.", folder.journal().display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line in the journal, unless there is one: a run that ended between the two is made good by the next.
+async fn write_down(store: &Store, folder: &DataFolder, issuer: IssuerId, badge: &Badge, at: assay_core::UtcMillis) -> Result<bool, Failure> {
+    let award = badge.award.to_string();
+    let path = folder.journal();
+    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    if before.lines().any(|line| line.contains(&award) && line.contains("\"revoked\"")) {
+        return Ok(false);
+    }
+    let facts = store.read(AwardForIssue { issuer, award: badge.award, person: badge.person }).await?;
+    // A badge that its holder withdrew, or that was never signed, has no place in a list to tell of.
+    let status = facts.and_then(|f| f.intent).map_or((0, 0), |intent| (intent.status_list, intent.status_index));
+    let entry = Entry { at, event: "revoked", award, revision: badge.revision, status, sha256: String::new() };
+    FileJournal::new(&path).append(&entry).map_err(|e| Failure::Words(format!("the badge is revoked, but {e}. Run the same command again when it can be")))?;
+    Ok(true)
+}
+
+/// From a link, with or without `.json` and the like, or the bare id.
+fn badge_id(typed: &str) -> Result<Secret128, Failure> {
+    let path = typed.trim().split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let id = last.split_once('.').map_or(last, |(id, _)| id);
+    Secret128::parse(id).ok_or_else(|| Failure::Usage(format!("“{typed}” is neither a badge's link nor its id; an id has 26 letters and digits, the part after /b/ in the link")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_or_an_id() {
+        let id = "abcdefghijklmnopqrstuvwxyz";
+        for typed in [id.to_owned(), format!("https://x.org/b/{id}"), format!("http://127.0.0.1:80/b/{id}.json?x#y"), format!(" https://x.org/b/{id}/ ")] {
+            assert_eq!(badge_id(&typed).unwrap().as_str(), id, "{typed}");
+        }
+        for typed in ["", "https://x.org/b/", "https://x.org/me/badges/short"] {
+            assert!(badge_id(typed).is_err(), "{typed}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `assay serve --config assay.toml`: the server for real use. TLS stands in front of it.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use assay_badge::{Issuer, KeyHistory, did_web};
+use assay_core::{Chance, Clock, ids::IssuerId};
+use assay_jobs::{FileJournal, Mailer, SmtpMailer, WorkerParts};
+use assay_pack::Pack;
+use assay_store::{Store, commands::EnsureIssuer};
+use assay_web::{App, Limits, Parts};
+use tokio::sync::Notify;
+
+use crate::{
+    egress::Outward,
+    failure::Failure,
+    folder::DataFolder,
+    packs, progress, server,
+    settings::{Settings, SettingsError},
+    system::{SystemChance, SystemClock, timestamp},
+};
+
+/// The public key history of a real server, inside its data folder.
+const HISTORY: &str = "keys/issuer-keys.json";
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The settings file; paths in it are relative to its folder.
+    #[arg(long, value_name = "FILE", default_value = "assay.toml")]
+    config: PathBuf,
+}
+
+/// Runs the subcommand.
+pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let settings = Settings::read(&args.config)?;
+    let packs = load_packs(&settings, &args)?;
+    let listener = server::listen(settings.listen, "Write another `listen` into the settings, or stop that program.").await?;
+    let folder = DataFolder::open(&settings.data, &settings.issuer_slug)?;
+    let _lock = folder.lock()?;
+    let (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>) = (Arc::new(SystemClock), Arc::new(SystemChance));
+    let issuer = Arc::new(issuer(&settings, &folder, &*chance, &*clock)?);
+    let secret = folder.secret("server.secret", &*chance)?;
+    let store = Store::open_sqlite(&folder.database()).await?;
+    let ensure = EnsureIssuer { slug: settings.issuer_slug.clone(), id: IssuerId::random(&*chance), at: clock.now() };
+    let issuer_id = store.run(ensure).await?;
+    let spinner = progress::spinner("Publishing the programmes");
+    let programmes = server::publish(&store, issuer_id, &packs, &*chance, &*clock).await?;
+    spinner.finish_and_clear();
+    warn(&settings, &packs);
+
+    let mailer = SmtpMailer::new(&settings.smtp_url, &settings.smtp_from).map_err(Failure::Words)?;
+    let mailer: Arc<dyn Mailer> = Arc::new(mailer);
+    let bell = Arc::new(Notify::new());
+    let worker = WorkerParts {
+        store: store.clone(),
+        clock: Arc::clone(&clock),
+        chance: Arc::clone(&chance),
+        issuer: Arc::clone(&issuer),
+        mailer,
+        journal: Arc::new(FileJournal::new(folder.journal())),
+        bell: Arc::clone(&bell),
+    };
+    let app = App::new(Parts {
+        store,
+        clock,
+        chance,
+        issuer,
+        issuer_id,
+        secret,
+        settings: assay_web::Settings {
+            base_url: settings.public_url.clone(),
+            issuer_name: settings.issuer_name.clone(),
+            contact: settings.contact.clone(),
+            behind_proxy: settings.behind_proxy,
+        },
+        programmes,
+        bell,
+        limits: Limits::strict(),
+        egress: Arc::new(Outward::new()),
+        demo: None,
+    });
+    tracing::info!(listen = %settings.listen, public_url = settings.public_url, data = %settings.data.display(), "serving");
+    server::run(listener, app, worker, &settings.public_url).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The programmes, with the settings' entry rules in them.
+fn load_packs(settings: &Settings, args: &Args) -> Result<Vec<Pack>, Failure> {
+    let mut packs = settings.packs.iter().map(|folder| packs::load(folder)).collect::<Result<Vec<Pack>, _>>()?;
+    for (index, pack) in packs.iter().enumerate() {
+        if packs.iter().take(index).any(|other| other.programme.id == pack.programme.id) {
+            return Err(Failure::Words(format!("two packs are called “{}”; rename the folder of one of them", pack.programme.id)));
+        }
+    }
+    for (name, change) in &settings.entry {
+        let Some(pack) = packs.iter_mut().find(|pack| pack.programme.id == name.value) else {
+            let what = format!("[entry.{}] is for a programme that is not among the packs", name.value);
+            return Err(SettingsError::one(&args.config, name.line, what, "write the name of a pack's folder, or delete the table").into());
+        };
+        change.apply(&mut pack.programme.entry);
+    }
+    Ok(packs)
+}
+
+/// The issuer with its key of today and its whole history. The history is written before anything is signed with a new key.
+fn issuer(settings: &Settings, folder: &DataFolder, chance: &dyn Chance, clock: &dyn Clock) -> Result<Issuer, Failure> {
+    let seed = folder.secret("signing.key", chance)?;
+    let kept = folder.history(HISTORY)?;
+    let wanted = did_web(&settings.host);
+    if let Some(other) = kept.as_ref().filter(|history| history.issuer != wanted) {
+        return Err(Failure::Words(format!(
+            "the badges of this data folder were signed by {}, and `public_url` now stands for {wanted}: they could no longer be verified. \
+             Keep the old address, or begin with a new data folder",
+            other.issuer
+        )));
+    }
+    let before = kept.clone();
+    let history = kept.map_or_else(|| Issuer::new_history(&settings.issuer_name, &settings.host), |history| KeyHistory { name: settings.issuer_name.clone(), ..history });
+    let issuer = Issuer::served(history, &settings.public_url, seed, timestamp(clock.now()));
+    if before.as_ref() != Some(&issuer.history) {
+        folder.keep_history(HISTORY, &issuer.history)?;
+    }
+    Ok(issuer)
+}
+
+fn warn(settings: &Settings, packs: &[Pack]) {
+    for pack in packs.iter().filter(|pack| pack.programme.questions_public) {
+        tracing::warn!(programme = pack.programme.id, "the questions of this programme are public: its badges are practice badges and say so");
+    }
+    if settings.public_url.starts_with("https://") && !settings.behind_proxy {
+        tracing::warn!("`behind_proxy` is not set: if the proxy that ends TLS adds X-Forwarded-For, write behind_proxy = true, or all visitors share one limit");
+    }
+}

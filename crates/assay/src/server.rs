@@ -1,0 +1,134 @@
+//! The server itself, the same for a demonstration and for real use: pages, worker, a clean end.
+
+use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
+
+use assay_core::{Chance, Clock, ids::IssuerId};
+use assay_jobs::{Worker, WorkerParts};
+use assay_pack::Pack;
+use assay_store::{
+    Store,
+    commands::{Act, Publish},
+    queries::{CurrentProgramme, CurrentProgrammes},
+};
+use assay_web::App;
+use axum::serve::ListenerExt;
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::failure::Failure;
+
+/// How long requests that are under way may take to end after a stop was asked for.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long the worker may take to end what it does: a mail server is given 20 seconds.
+const WORKER_GRACE: Duration = Duration::from_secs(25);
+
+/// Takes an address to listen on. `command` is how to ask for another one.
+pub(crate) async fn listen(address: SocketAddr, way_out: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|e| {
+        Failure::Words(match e.kind() {
+            std::io::ErrorKind::AddrInUse => format!("{address} is taken by another program. {way_out}"),
+            std::io::ErrorKind::PermissionDenied => format!("{address} may not be taken: ports below 1024 are the system's. {way_out}"),
+            _ => format!("{address} cannot be listened on ({e}). {way_out}"),
+        })
+    })
+}
+
+/// Makes these packs what the server offers, in their order.
+pub(crate) async fn publish(store: &Store, issuer: IssuerId, packs: &[Pack], chance: &dyn Chance, clock: &dyn Clock) -> Result<Vec<CurrentProgramme>, Failure> {
+    for pack in packs {
+        let act = Act { row: assay_core::ids::RowId::random(chance), actor: "operator".to_owned(), at: clock.now() };
+        let publish = Publish { issuer, programme: pack.programme.clone(), items: pack.items.clone(), act };
+        store.run(publish).await?;
+    }
+    let all = store.read(CurrentProgrammes { issuer }).await?;
+    // A programme whose pack was taken out of the settings stays in the database, for its badges, but is not offered.
+    let current = |pack: &Pack| all.iter().find(|current| current.programme.id == pack.programme.id).cloned();
+    Ok(packs.iter().filter_map(current).collect())
+}
+
+/// Serves until told to stop by Ctrl-C or SIGTERM, then ends cleanly: requests first, then the worker, then the database.
+pub(crate) async fn run(listener: TcpListener, app: App, worker: WorkerParts, address: &str) -> Result<(), Failure> {
+    let store = worker.store.clone();
+    let asked = stop_asked()?;
+    let (requests_over, rest) = watch::channel(false);
+    let working = async {
+        tokio::select! {
+            () = Arc::new(Worker::new(worker)).run(rest.clone()) => {}
+            () = after(rest.clone(), WORKER_GRACE) => tracing::warn!("the worker did not end in time; what it was doing is repeated at the next start"),
+        }
+    };
+    let serving = async {
+        let served = serve(listener, app, asked, address).await;
+        // The worker holds the other end until it has seen this.
+        let _seen = requests_over.send(true);
+        served
+    };
+    let (served, ()) = tokio::join!(serving, working);
+    store.close().await;
+    served.map_err(|e| Failure::while_doing("the server ended", e))
+}
+
+async fn serve(listener: TcpListener, app: App, asked: impl Future<Output = ()> + Send + 'static, address: &str) -> std::io::Result<()> {
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        asked.await;
+        eprintln!("Stopping: no new connections; what is under way is finished.");
+        // Nobody listens when the server has ended by itself.
+        let _ended = stop.send(true);
+    });
+    let router = assay_web::app(app).into_make_service_with_connect_info::<SocketAddr>();
+    let listener = listener.tap_io(|stream| {
+        // Answers are small: waiting to fill a packet would only delay them.
+        let _slower = stream.set_nodelay(true);
+    });
+    let serving = axum::serve(listener, router).with_graceful_shutdown(after(stopped.clone(), Duration::ZERO));
+    say_ready(address);
+    tokio::select! {
+        served = serving.into_future() => served,
+        () = after(stopped, GRACE) => {
+            tracing::warn!(seconds = GRACE.as_secs(), "some requests did not end in time and were cut off");
+            Ok(())
+        }
+    }
+}
+
+/// So long after a signal was given.
+async fn after(mut signal: watch::Receiver<bool>, pause: Duration) {
+    // The sender going away without a signal means that nobody will ever give it.
+    if signal.wait_for(|given| *given).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(pause).await;
+}
+
+/// The one line on standard output, for people and for scripts that wait for it.
+fn say_ready(address: &str) {
+    let mut out = std::io::stdout().lock();
+    // A reader that closed the pipe does not want to know.
+    let _unread = writeln!(out, "Assay is ready at {address}").and_then(|()| out.flush());
+}
+
+/// Resolves when a stop is asked for. A second Ctrl-C ends the program at once.
+#[cfg(unix)]
+fn stop_asked() -> Result<impl Future<Output = ()> + Send, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let cannot = |e| Failure::while_doing("signals cannot be received", e);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tokio::spawn(async move {
+            interrupt.recv().await;
+            std::process::exit(130);
+        });
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_asked() -> Result<impl Future<Output = ()> + Send, Failure> {
+    Ok(async {
+        let _interrupted = tokio::signal::ctrl_c().await;
+    })
+}
