@@ -3,7 +3,9 @@
 //! What is about to be signed is kept first; Ed25519 is deterministic and the time of signing is part of the intent, so a step that
 //! crashed and is repeated gives the same bytes. Nothing is handed out that our own verifier does not accept.
 
-use assay_badge::{AchievementSpec, BadgeSpec, HolderSpec, ImageSpec, IssuerSpec, Outcome, StatusSpec, Verdict, VerifyOptions, build, lint, verify};
+use assay_badge::{
+    AchievementSpec, BadgeSpec, HolderSpec, ImageSpec, IssuerSpec, Outcome, StatusSpec, Verdict, VerifyOptions, build, lint, verify,
+};
 use assay_core::{
     UtcMillis,
     badge::{Assurance, Level},
@@ -71,7 +73,10 @@ fn spec(parts: &WorkerParts, facts: &IssueFacts, index: i64, now: UtcMillis) -> 
             description: format!("{} {}", design.description, design.limits),
             criteria: design.criteria.clone(),
             tags: design.tags.clone(),
-            image: Some(ImageSpec { url: format!("{base}/programmes/{}/badge.svg", badge.programme), caption: format!("Badge art of {}", design.title) }),
+            image: Some(ImageSpec {
+                url: format!("{base}/programmes/{}/badge.svg", badge.programme),
+                caption: format!("Badge art of {}", design.title),
+            }),
         },
         assurance: assurance(facts, parts.issuer.demonstration).sentences(),
         standing: match (parts.issuer.demonstration, facts.programme.questions_public) {
@@ -97,7 +102,13 @@ async fn intend(parts: &WorkerParts, issuer: IssuerId, person: PersonId, facts: 
         let draw: [u8; 8] = parts.chance.bytes();
         let index = (u64::from_be_bytes(draw) % LIST_ENTRIES as u64) as i64;
         let unsigned = build(&spec(parts, facts, index, now)).to_string();
-        let intent = Intent { status_list: LIST, status_index: index, unsigned, verification_method: parts.issuer.method().to_owned(), intended_at: now };
+        let intent = Intent {
+            status_list: LIST,
+            status_index: index,
+            unsigned,
+            verification_method: parts.issuer.method().to_owned(),
+            intended_at: now,
+        };
         let record = RecordIntent { issuer, person, award: facts.badge.award, kind: "ob3", revision: facts.badge.revision, intent };
         if let Some(standing) = parts.store.run(record).await? {
             return Ok(standing);
@@ -111,9 +122,18 @@ pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob)
     let facts = parts.store.read(AwardForIssue { issuer, award: job.award, person: job.person }).await?;
     let Some(facts) = facts.filter(|f| f.badge.document.is_none()) else { return Ok(()) };
     let intent = intend(parts, issuer, job.person, &facts).await?;
-    let unsigned: serde_json::Value = serde_json::from_str(&intent.unsigned).map_err(|e| JobError::Later(format!("the intent cannot be read: {e}")))?;
-    lint(&unsigned).map_err(|problems| JobError::Later(problems.iter().map(|p| format!("{}: {}", p.path, p.words)).collect::<Vec<_>>().join("; ")))?;
-    let entry = |event, sha256| Entry { at: parts.clock.now(), event, award: job.award.to_string(), revision: facts.badge.revision, status: (intent.status_list, intent.status_index), sha256 };
+    let unsigned: serde_json::Value =
+        serde_json::from_str(&intent.unsigned).map_err(|e| JobError::Later(format!("the intent cannot be read: {e}")))?;
+    lint(&unsigned)
+        .map_err(|problems| JobError::Later(problems.iter().map(|p| format!("{}: {}", p.path, p.words)).collect::<Vec<_>>().join("; ")))?;
+    let entry = |event, sha256| Entry {
+        at: parts.clock.now(),
+        event,
+        award: job.award.to_string(),
+        revision: facts.badge.revision,
+        status: (intent.status_list, intent.status_index),
+        sha256,
+    };
     parts.write_down(entry("intent", hex(&Sha256::digest(&intent.unsigned)))).await?;
 
     if intent.verification_method != parts.issuer.method() {

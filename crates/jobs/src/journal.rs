@@ -118,7 +118,14 @@ mod tests {
 
     #[test]
     fn a_journal_that_cannot_be_written_is_said() {
-        let words = FileJournal::new("/nowhere/at/all").append(&Entry { at: UtcMillis(1), event: "intent", award: String::new(), revision: 1, status: (1, 1), sha256: String::new() });
+        let words = FileJournal::new("/nowhere/at/all").append(&Entry {
+            at: UtcMillis(1),
+            event: "intent",
+            award: String::new(),
+            revision: 1,
+            status: (1, 1),
+            sha256: String::new(),
+        });
         assert!(words.unwrap_err().to_string().contains("/nowhere/at/all"));
     }
 }

@@ -46,7 +46,8 @@ impl SmtpMailer {
     /// When the URL or the address cannot be read.
     pub fn new(url: &str, from: &str) -> Result<Self, String> {
         let from: Mailbox = from.parse().map_err(|e| format!("the sender “{from}” is not a mail address: {e}"))?;
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|e| format!("the mail server's URL cannot be read: {e}"))?;
+        let transport =
+            AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|e| format!("the mail server's URL cannot be read: {e}"))?;
         let host = from.email.domain().to_owned();
         Ok(Self { transport: transport.timeout(Some(Duration::from_secs(20))).build(), from, host })
     }
@@ -54,13 +55,19 @@ impl SmtpMailer {
     fn message(&self, id: &str, mail: &Mail) -> Result<lettre::Message, MailError> {
         let unwritable = |e: &dyn std::fmt::Display| MailError::Unwritable(e.to_string());
         let to: Mailbox = mail.to.parse().map_err(|_| MailError::Unwritable("the address".into()))?;
-        let builder = lettre::Message::builder().from(self.from.clone()).to(to).subject(&mail.subject).message_id(Some(format!("<{id}@{}>", self.host)));
+        let builder = lettre::Message::builder()
+            .from(self.from.clone())
+            .to(to)
+            .subject(&mail.subject)
+            .message_id(Some(format!("<{id}@{}>", self.host)));
         let text = SinglePart::plain(mail.text.clone());
         let message = match &mail.calendar {
             None => builder.singlepart(text),
             Some(file) => {
                 let kind = ContentType::parse("text/calendar; charset=utf-8").map_err(|e| unwritable(&e))?;
-                builder.multipart(MultiPart::mixed().singlepart(text).singlepart(Attachment::new("next-try.ics".into()).body(file.clone(), kind)))
+                builder.multipart(
+                    MultiPart::mixed().singlepart(text).singlepart(Attachment::new("next-try.ics".into()).body(file.clone(), kind)),
+                )
             }
         };
         message.map_err(|e| unwritable(&e))

@@ -186,7 +186,8 @@ impl Worker {
         let learner = Learner { issuer: job.issuer, person: of.person };
         let store = &self.parts.store;
         let Some(attempt) = store.read(AttemptOf { learner, attempt: of.attempt }).await? else { return Ok(()) };
-        let version = ProgrammeVersion { issuer: job.issuer, programme: attempt.programme.clone(), version: attempt.programme_version.clone() };
+        let version =
+            ProgrammeVersion { issuer: job.issuer, programme: attempt.programme.clone(), version: attempt.programme_version.clone() };
         let (Some(programme), Some(to)) = (store.read(version).await?, store.read(WhereToMail { learner }).await?) else { return Ok(()) };
         let (Some(outcome), Some(opens_at)) = (attempt.outcome, attempt.retake_at) else { return Ok(()) };
         let (now, base) = (self.parts.clock.now(), &self.parts.issuer.base_url);
@@ -200,10 +201,24 @@ impl Worker {
             opens_at.full(),
             of.attempt
         );
-        let calendar = retake_calendar(&programme.title, &of.attempt.to_string(), now, opens_at, &format!("{base}/programmes/{}/assessment", programme.id));
-        let mail = Mail { to, subject: format!("{}: not passed this time", programme.title), text, calendar: Some(calendar), useless_after: None };
+        let calendar = retake_calendar(
+            &programme.title,
+            &of.attempt.to_string(),
+            now,
+            opens_at,
+            &format!("{base}/programmes/{}/assessment", programme.id),
+        );
+        let mail =
+            Mail { to, subject: format!("{}: not passed this time", programme.title), text, calendar: Some(calendar), useless_after: None };
         let payload = serde_json::to_string(&mail).map_err(|e| JobError::Never(e.to_string()))?;
-        let new = NewJob { id: JobId::random(&*self.parts.chance), kind: "mail", dedup: format!("result/{}", of.attempt), payload, person: Some(of.person), run_at: now };
+        let new = NewJob {
+            id: JobId::random(&*self.parts.chance),
+            kind: "mail",
+            dedup: format!("result/{}", of.attempt),
+            payload,
+            person: Some(of.person),
+            run_at: now,
+        };
         Ok(store.run(Enqueue { issuer: job.issuer, job: new }).await?)
     }
 
