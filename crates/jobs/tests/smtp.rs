@@ -42,9 +42,10 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        let server = Self(child);
         for _ in 0..100 {
             if TcpStream::connect(&listen).is_ok() {
-                return Some(Self(child));
+                return Some(server);
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -58,6 +59,14 @@ impl Server {
         self.0.stdout.take().unwrap().read_to_string(&mut text).unwrap();
         self.0.wait().unwrap();
         text
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
     }
 }
 

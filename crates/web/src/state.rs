@@ -100,8 +100,11 @@ pub struct App(Arc<Shared>);
 struct Shared {
     parts: Parts,
     /// Rendered pictures and status lists by name; small, emptied when full.
-    kept: Mutex<HashMap<String, (UtcMillis, Arc<[u8]>)>>,
+    kept: Mutex<HashMap<String, Kept>>,
 }
+
+/// When it was made, and what.
+type Kept = (UtcMillis, Arc<[u8]>);
 
 /// Rendered things kept at most.
 const KEEP: usize = 256;

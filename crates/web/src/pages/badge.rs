@@ -2,6 +2,7 @@
 
 use askama::Template;
 use assay_art::{BadgePicture, Hallmark, badge_svg, hallmark, raster};
+use assay_badge::{Outcome, Status, Verdict};
 use assay_core::{badge::Visibility, ids::Secret128, programme::Programme};
 use assay_store::queries::{Badge, BadgeById, PublicPage};
 use axum::{
@@ -11,7 +12,7 @@ use axum::{
 };
 use sha2::{Digest, Sha256};
 
-use super::holder::assurance;
+use super::{holder::assurance, verify::report};
 use crate::{
     App,
     error::Fault,
@@ -44,27 +45,38 @@ struct BadgePage<'a> {
     state: Standing,
     score: Option<String>,
     conditions: Vec<String>,
+    demonstration: bool,
     hallmark: String,
     public_url: String,
     only_me: bool,
 }
 
-fn state(badge: &Badge, until: Option<assay_core::UtcMillis>, now: assay_core::UtcMillis) -> Standing {
-    match (badge.revoked_at, until) {
-        (Some(at), _) => Standing {
+/// What our own verifier says of the document, in words for a passer-by.
+async fn standing(app: &App, badge: &Badge, document: &str) -> Result<Standing, Fault> {
+    let report = report(app, document.as_bytes().to_vec()).await?;
+    let failed = || report.checks.iter().find(|c| c.outcome == Outcome::Failed).map_or_else(String::new, |c| c.words.clone());
+    Ok(match (report.verdict, report.status, badge.revoked_at) {
+        // The list that is published may be some seconds older than the database.
+        (_, _, Some(at)) => Standing {
             class: "revoked",
             word: "Revoked",
             words: format!("The issuer took this badge back on {}. It is not valid any more.", at.day()),
         },
-        (None, Some(until)) if until <= now => {
-            Standing { class: "expired", word: "Expired", words: format!("This badge was valid until {}.", until.day()) }
+        (_, Status::Expired, _) => {
+            Standing { class: "expired", word: "Expired", words: "The time for which this badge was given is over.".to_owned() }
         }
-        _ => Standing {
+        (Verdict::Valid, ..) => Standing {
             class: "valid",
             word: "Valid",
-            words: "Signed by the issuer, not revoked, not expired. Checked just now.".to_owned(),
+            words: "The signature was checked just now: signed by this issuer, unchanged since, not revoked, not expired.".to_owned(),
         },
-    }
+        (Verdict::NotValid, ..) => Standing { class: "revoked", word: "Not valid", words: failed() },
+        _ => Standing {
+            class: "expired",
+            word: "Not decided",
+            words: "A check that is needed could not be made. Try again in a moment.".to_owned(),
+        },
+    })
 }
 
 /// What a badge's picture and hallmark are drawn from: its own id and revision, nothing secret.
@@ -141,7 +153,7 @@ pub(crate) async fn badge(
     })?;
     match ending {
         "" if wants_json(&headers) => Ok(([(header::VARY, "Accept")], json(document)).into_response()),
-        "" => html(&app, &visitor, &badge).await,
+        "" => html(&app, &visitor, &badge, &document).await,
         "json" => Ok(json(document)),
         "png" | "svg" => {
             place.take(&app, Way::Picture)?;
@@ -171,7 +183,7 @@ fn bake(picture: &str, document: &str, png: bool) -> Result<Vec<u8>, Fault> {
     Ok(assay_badge::svg(picture, document).map_err(|e| internal(&e))?.into_bytes())
 }
 
-async fn html(app: &App, visitor: &Visitor, badge: &Badge) -> Result<Response, Fault> {
+async fn html(app: &App, visitor: &Visitor, badge: &Badge, document: &str) -> Result<Response, Fault> {
     let p = app.programme_version(&badge.programme, &badge.programme_version).await?;
     let until = p.badge.valid_months.map(|m| badge.awarded_at.plus_months(m));
     let (id, base) = (badge.badge_id.to_string(), &app.settings.base_url);
@@ -193,9 +205,10 @@ async fn html(app: &App, visitor: &Visitor, badge: &Badge) -> Result<Response, F
         issuer_id: &app.issuer.history.issuer,
         day: badge.awarded_at.day(),
         until: until.map(|u| u.day()),
-        state: state(badge, until, app.now()),
+        state: standing(app, badge, document).await?,
         score: badge.outcome.as_ref().filter(|_| badge.show_score).map(|o| format!("{} of {}", o.right, o.of)),
         conditions: assurance(&p, &badge.rules, app.issuer.demonstration).sentences(),
+        demonstration: app.issuer.demonstration,
         hallmark: seal,
         public_url,
         only_me: badge.visibility == Visibility::OnlyMe,

@@ -167,7 +167,8 @@ async fn link(app: &App, visitor: &Visitor, link: &str, fetch: bool) -> Result<V
     }
 }
 
-async fn check(app: &App, name: String, bytes: Vec<u8>) -> Result<Verified, Fault> {
+/// Verifies with this server's keys and its own status list; the same code as on the command line.
+pub(crate) async fn report(app: &App, bytes: Vec<u8>) -> Result<Report, Fault> {
     let (list, list_url) = (list_bytes(app).await?, format!("{}/status/1", app.settings.base_url));
     let trust = [app.issuer.history.clone()];
     let now = Timestamp::from_millisecond(app.now().0).map_err(|e| Fault::internal(e.to_string()))?;
@@ -175,7 +176,11 @@ async fn check(app: &App, name: String, bytes: Vec<u8>) -> Result<Verified, Faul
         let status = |url: &str| (url == list_url).then(|| list.clone());
         assay_badge::verify(&bytes, &VerifyOptions::new(now, &trust, &status))
     };
-    let report = tokio::task::spawn_blocking(verify).await.map_err(|e| Fault::internal(e.to_string()))?;
+    tokio::task::spawn_blocking(verify).await.map_err(|e| Fault::internal(e.to_string()))
+}
+
+async fn check(app: &App, name: String, bytes: Vec<u8>) -> Result<Verified, Fault> {
+    let report = report(app, bytes).await?;
     let (class, verdict, words) = verdict_words(report.verdict);
     Ok(Verified { name, class, verdict, words, report: Some(report), error: None, elsewhere: None })
 }
