@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use assay_pack::{Coverage, Folder, PackFault, coverage};
 use serde::Serialize;
 
-use crate::{failure::Failure, packs, progress};
+use crate::{failure::Failure, out, packs, progress};
 
 /// Exit status when the folder cannot be read at all.
 const UNREADABLE: u8 = 3;
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
             warnings: &report.warnings,
             coverage: coverage.as_ref(),
         };
-        println!("{}", serde_json::to_string_pretty(&findings).map_err(|e| Failure::while_doing("the findings cannot be written", e))?);
+        out::line(serde_json::to_string_pretty(&findings).map_err(|e| Failure::while_doing("the findings cannot be written", e))?);
     } else {
         print_words(&shown.to_string(), &report.faults, &report.warnings, coverage.as_ref());
     }
@@ -66,18 +66,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 fn print_words(folder: &str, faults: &[PackFault], warnings: &[PackFault], coverage: Option<&Coverage>) {
     let folder = folder.trim_end_matches('/');
-    let print = |kind: &str, found: &PackFault| println!("{folder}/{}:{}: {kind}: {}\n    {}", found.file, found.line, found.what, found.instead);
+    let print = |kind: &str, found: &PackFault| out::line(format_args!("{folder}/{}:{}: {kind}: {}\n    {}", found.file, found.line, found.what, found.instead));
     faults.iter().for_each(|found| print("fault", found));
     warnings.iter().for_each(|found| print("warning", found));
     if !faults.is_empty() || !warnings.is_empty() {
-        println!();
+        out::line("");
     }
     if let Some(coverage) = coverage {
-        println!("{coverage}");
+        out::line(coverage);
     }
     let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     match faults.len() {
-        0 => println!("{folder} is sound ({}).", count(warnings.len(), "warning")),
-        n => println!("{folder} has {} and {}.", count(n, "fault"), count(warnings.len(), "warning")),
+        0 => out::line(format_args!("{folder} is sound ({}).", count(warnings.len(), "warning"))),
+        n => out::line(format_args!("{folder} has {} and {}.", count(n, "fault"), count(warnings.len(), "warning"))),
     }
 }

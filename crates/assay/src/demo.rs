@@ -111,7 +111,7 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, Worke
         settings: assay_web::Settings {
             base_url: address.to_owned(),
             issuer_name: NAME.to_owned(),
-            contact: "whoever runs this demonstration".to_owned(),
+            contact: String::new(),
             behind_proxy: false,
         },
         programmes,
@@ -144,6 +144,8 @@ fn reachable(taken: SocketAddr) -> SocketAddr {
 
 fn explain(address: &str, folder: &DataFolder, taken: SocketAddr, temporary: bool) {
     let root = folder.root().display();
+    // As it was called, so that the lines below can be copied: with cargo it is not on the path.
+    let assay = std::env::args().next().unwrap_or_else(|| "assay".to_owned());
     if !taken.ip().is_loopback() {
         eprintln!("Warning: {taken} can be reached from other machines, without encryption, and anyone there can become any sample person.\n");
     }
@@ -156,8 +158,8 @@ fn explain(address: &str, folder: &DataFolder, taken: SocketAddr, temporary: boo
     } else {
         eprintln!("  Kept         everything, in {root}: database, keys, signing journal; start again with the same folder to go on");
     }
-    eprintln!("  Verify       assay verify BADGE.json --trust {root}/{HISTORY}");
-    eprintln!("  Revoke       assay revoke BADGE_LINK --reason \"why\" --data {root}\n");
+    eprintln!("  Verify       {assay} verify BADGE.json --trust {root}/{HISTORY}");
+    eprintln!("  Revoke       {assay} revoke BADGE_LINK --reason \"why\" --data {root}\n");
 }
 
 /// What only a demonstration can do.

@@ -91,6 +91,10 @@ impl DataFolder {
             let path = if part.is_empty() { root.to_owned() } else { root.join(part) };
             make_private(&path).map_err(system(&path))?;
         }
+        for path in [folder.database(), folder.journal()] {
+            // Made before anybody writes to them: they hold people's data, and the folder may be older than this program.
+            touch_private(&path).map_err(system(&path))?;
+        }
         match folder.owner()? {
             None => folder.write("issuer", format!("{issuer}\n").as_bytes())?,
             Some(found) if found == issuer => {}
@@ -217,6 +221,17 @@ fn make_private(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make_private(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
+}
+
+#[cfg(unix)]
+fn touch_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    File::options().create(true).append(true).mode(0o600).open(path).map(drop)
+}
+
+#[cfg(not(unix))]
+fn touch_private(path: &Path) -> io::Result<()> {
+    File::options().create(true).append(true).open(path).map(drop)
 }
 
 #[cfg(unix)]

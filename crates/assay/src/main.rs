@@ -9,6 +9,7 @@ mod demo;
 mod egress;
 mod failure;
 mod folder;
+mod out;
 mod packs;
 mod progress;
 mod revoke;

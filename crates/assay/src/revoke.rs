@@ -18,6 +18,7 @@ use crate::{
     demo,
     failure::Failure,
     folder::DataFolder,
+    out,
     settings::Settings,
     system::{SystemChance, SystemClock},
 };
@@ -72,15 +73,15 @@ async fn revoke(store: &Store, folder: &DataFolder, slug: String, badge_id: &Sec
     let written = write_down(store, folder, issuer, &badge, at).await?;
     match revoked {
         None => return Err(Failure::Words(format!("there is no badge {badge_id}; nothing was done"))),
-        Some(false) => println!("Badge {badge_id} was revoked before{}. Nothing was changed.", badge.revoked_at.map(|t| format!(", on {t}")).unwrap_or_default()),
+        Some(false) => out::line(format_args!("Badge {badge_id} was revoked before{}. Nothing was changed.", badge.revoked_at.map(|t| format!(", on {t}")).unwrap_or_default())),
         Some(true) => {
-            println!("Badge {badge_id} ({}) is revoked.", badge.programme);
-            println!("Its page says so from now on, and so does the status list; a verifier that kept an older list learns it within {LIST_VALID_HOURS} hours.");
-            println!("Reason, in the audit log: {reason}");
+            out::line(format_args!("Badge {badge_id} ({}) is revoked.", badge.programme));
+            out::line(format_args!("Its page says so from now on, and so does the status list; a verifier that kept an older list learns it within {LIST_VALID_HOURS} hours."));
+            out::line(format_args!("Reason, in the audit log: {reason}"));
         }
     }
     if written {
-        println!("Written into {}.", folder.journal().display());
+        out::line(format_args!("Written into {}.", folder.journal().display()));
     }
     Ok(ExitCode::SUCCESS)
 }

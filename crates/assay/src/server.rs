@@ -1,6 +1,6 @@
 //! The server itself, the same for a demonstration and for real use: pages, worker, a clean end.
 
-use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use assay_core::{Chance, Clock, ids::IssuerId};
 use assay_jobs::{Worker, WorkerParts};
@@ -14,7 +14,7 @@ use assay_web::App;
 use axum::serve::ListenerExt;
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, out};
 
 /// How long requests that are under way may take to end after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(10);
@@ -81,7 +81,8 @@ async fn serve(listener: TcpListener, app: App, asked: impl Future<Output = ()> 
         let _slower = stream.set_nodelay(true);
     });
     let serving = axum::serve(listener, router).with_graceful_shutdown(after(stopped.clone(), Duration::ZERO));
-    say_ready(address);
+    // The one line on standard output, for people and for scripts that wait for it.
+    out::line(format_args!("Assay is ready at {address}"));
     tokio::select! {
         served = serving.into_future() => served,
         () = after(stopped, GRACE) => {
@@ -98,13 +99,6 @@ async fn after(mut signal: watch::Receiver<bool>, pause: Duration) {
         std::future::pending::<()>().await;
     }
     tokio::time::sleep(pause).await;
-}
-
-/// The one line on standard output, for people and for scripts that wait for it.
-fn say_ready(address: &str) {
-    let mut out = std::io::stdout().lock();
-    // A reader that closed the pipe does not want to know.
-    let _unread = writeln!(out, "Assay is ready at {address}").and_then(|()| out.flush());
 }
 
 /// Resolves when a stop is asked for. A second Ctrl-C ends the program at once.

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     failure::Failure,
-    progress,
+    out, progress,
     system::{SystemClock, timestamp},
 };
 
@@ -72,11 +72,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     bar.finish_and_clear();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&results).map_err(|e| Failure::while_doing("the result cannot be written", e))?);
+        out::line(serde_json::to_string_pretty(&results).map_err(|e| Failure::while_doing("the result cannot be written", e))?);
     } else {
         let several = results.len() > 1;
         let pages: Vec<String> = results.iter().map(|result| words(result, several)).collect();
-        println!("{}", pages.join("\n"));
+        out::line(pages.join("\n").trim_end());
     }
     Ok(ExitCode::from(worst(results.iter().map(|r| r.exit_code))))
 }

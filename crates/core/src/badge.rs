@@ -93,7 +93,7 @@ impl Assurance {
             book.to_owned(),
             time,
             "Not supervised; help from other people or from AI tools was not prevented.".to_owned(),
-            "The name is as the holder typed it and was not checked.".to_owned(),
+            "The name is self-stated: the holder typed it and nobody checked it.".to_owned(),
         ];
         if self.demonstration {
             all.insert(0, "Demonstration: signed with a throw-away key, worth nothing outside the demonstration.".to_owned());

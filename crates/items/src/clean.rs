@@ -30,14 +30,14 @@ const BLOCK_TAGS: [&str; 18] =
 
 static INLINE: LazyLock<Builder<'static>> = LazyLock::new(|| builder(INLINE_TAGS.into_iter().collect()));
 
-static BLOCK: LazyLock<Builder<'static>> = LazyLock::new(|| {
-    let mut builder = builder(INLINE_TAGS.into_iter().chain(BLOCK_TAGS).collect());
-    // A wide table scrolls by itself, by keyboard too; a `div` is nothing else here, whatever it came with.
-    for (name, value) in [("class", "scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", "Table")] {
-        builder.set_tag_attribute_value("div", name, value);
-    }
-    builder
-});
+static BLOCK: LazyLock<Builder<'static>> = LazyLock::new(|| builder(INLINE_TAGS.into_iter().chain(BLOCK_TAGS).collect()));
+
+/// What wide things carry so that they scroll by themselves, by keyboard too. Put on after cleaning, in one fixed order:
+/// ammonia would add attributes in an order of chance, and an item's version is a hash over its words.
+const SCROLLING: [(&str, &str); 2] = [
+    ("<div>", r#"<div class="scroll" tabindex="0" role="region" aria-label="Table">"#),
+    ("<pre>", r#"<pre tabindex="0" role="region" aria-label="Code">"#),
+];
 
 fn builder(tags: HashSet<&'static str>) -> Builder<'static> {
     let mut attributes: HashMap<&str, HashSet<&str>> = HashMap::new();
@@ -57,6 +57,8 @@ fn builder(tags: HashSet<&'static str>) -> Builder<'static> {
         .strip_comments(true)
         .attribute_filter(|tag, name, value| match (tag, name) {
             ("code", "class") if !is_language(value) => None,
+            // A tag inside an address would be taken for one by what is put on afterwards.
+            ("a", "href") if value.contains(['<', '>', '"']) => None,
             ("ol", "start") if !value.bytes().all(|b| b.is_ascii_digit()) => None,
             _ => Some(Cow::Borrowed(value)),
         });
@@ -176,6 +178,10 @@ pub(crate) fn render_inline<'a>(events: impl Iterator<Item = Event<'a>>) -> Html
 /// Cleans until nothing changes: parsing HTML and writing it again may take a second round to come to rest
 /// (a line break at the start of `pre`, misnested tags), and what is stored must be what another cleaning gives.
 fn settle(builder: &Builder<'_>, html: &str) -> String {
+    SCROLLING.iter().fold(bare(builder, html), |text, (tag, dressed)| text.replace(tag, dressed))
+}
+
+fn bare(builder: &Builder<'_>, html: &str) -> String {
     let mut now = builder.clean(html).to_string();
     for _ in 0..MAX_ROUNDS {
         let next = builder.clean(&now).to_string();
@@ -201,8 +207,11 @@ mod tests {
     #[test]
     fn ordinary_text() {
         assert_eq!(block("A *b* **c** ~~d~~ `e`."), "<p>A <em>b</em> <strong>c</strong> <del>d</del> <code>e</code>.</p>");
-        assert_eq!(block("```rust\nfn a() {}\n```"), "<pre><code class=\"language-rust\">fn a() {}\n</code></pre>");
-        assert_eq!(block("```\"onload=x\nb\n```"), "<pre><code>b\n</code></pre>");
+        assert_eq!(
+            block("```rust\nfn a() {}\n```"),
+            "<pre tabindex=\"0\" role=\"region\" aria-label=\"Code\"><code class=\"language-rust\">fn a() {}\n</code></pre>"
+        );
+        assert_eq!(block("```\"onload=x\nb\n```"), "<pre tabindex=\"0\" role=\"region\" aria-label=\"Code\"><code>b\n</code></pre>");
         assert_eq!(block("3. a\n4. b"), "<ol start=\"3\">\n<li>a</li>\n<li>b</li>\n</ol>");
     }
 
@@ -234,6 +243,12 @@ mod tests {
     fn images_leave_their_words() {
         assert_eq!(block("![a plan](https://b.example/c.png)"), "<p>a plan</p>");
         assert_eq!(markdown_inline("![a plan](https://b.example/c.png)").as_str(), "a plan");
+    }
+
+    #[test]
+    fn an_address_cannot_pose_as_a_tag() {
+        let out = html(r#"<a href="https://x.example/<pre>onclick=y">a</a>"#).to_string();
+        assert_eq!(out, r#"<a rel="noopener noreferrer">a</a>"#);
     }
 
     #[test]

@@ -70,12 +70,16 @@ fn a_good_item() {
     assert_eq!(item.question.options.len(), 3);
     assert_eq!(item.question.options[0].as_str(), "Raise the memory.");
     assert_eq!(item.question.options[1].as_str(), "Answer at once, and use <code>queue.send()</code>.");
-    assert!(item.question.options[2].as_str().contains("<pre><code class=\"language-json\">{ \"retry\": 3 }"));
+    assert!(
+        item.question.options[2]
+            .as_str()
+            .contains("<pre tabindex=\"0\" role=\"region\" aria-label=\"Code\"><code class=\"language-json\">{ \"retry\": 3 }")
+    );
     assert!(
         item.question
             .stem
             .as_str()
-            .starts_with("<p>A function calls a <strong>slow</strong> supplier:</p>\n<pre><code class=\"language-rust\">")
+            .starts_with("<p>A function calls a <strong>slow</strong> supplier:</p>\n<pre tabindex=\"0\" role=\"region\" aria-label=\"Code\"><code class=\"language-rust\">")
     );
     assert!(item.question.stem.as_str().ends_with("<p>Which change mends this?</p>"));
     assert_eq!(item.key.score(&BTreeSet::from([1])), Mark::Right);

@@ -138,5 +138,10 @@ fn sample_pack_is_sound() {
     }
     let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
     assert!(faults.is_empty(), "{} faults in packs/serverless:\n{}", faults.len(), faults.join("\n"));
-    println!("{}", coverage(&report.pack.unwrap()));
+    let pack = report.pack.unwrap();
+    println!("{}", coverage(&pack));
+    // What is read twice has the same versions, or every start of the server would publish anew.
+    let again = check(&Folder::open(root).unwrap(), "serverless").pack.unwrap();
+    assert_eq!(pack.programme, again.programme);
+    assert!(pack.items.iter().zip(&again.items).all(|(a, b)| a.version == b.version));
 }

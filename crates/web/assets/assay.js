@@ -73,6 +73,11 @@ if (form) {
   const kept = store.get(key);
   const show = (tokens) => inputs().forEach((i) => { i.checked = tokens.includes(i.value); });
   const conflict = $("#conflict");
+  const mark = (tokens) => inputs().forEach((input) => {
+    const label = input.nextElementSibling, tag = $(".tag", label);
+    if (tag) tag.remove();
+    if (tokens.includes(input.value)) label.insertAdjacentHTML("beforeend", ' <span class="tag">newer answer</span>');
+  });
   const next = () => { const c = Math.max(Date.now(), (store.get(`assay:counter:${attempt}`) || 0) + 1); store.set(`assay:counter:${attempt}`, c); return c; };
   const carry = (answer) => { field("counter").value = answer.counter; field("revision").value = answer.base; };
 
@@ -94,8 +99,11 @@ if (form) {
         pause = 1000;
       } else if (code === 409) {
         $("p", conflict).textContent = `This question was answered on another device or page at ${body.newer.at} UTC. What you chose here is not saved. Which answer shall stand?`;
+        mark(body.newer.chosen);
         conflict.hidden = false; conflict.newer = body.newer; conflict.focus();
-        done("Not saved: a newer answer exists.", "bad");
+        // What was chosen here stays on the device until one of the two buttons is pressed.
+        waiting = null;
+        return say("Not saved: a newer answer exists.", "bad");
       } else if (code === 410) {
         done("This attempt is over.", "bad");
         location.href = `/attempts/${attempt}/result`;
@@ -137,7 +145,8 @@ if (form) {
     base = conflict.newer.revision;
     field("revision").value = base;
     conflict.hidden = true;
-    if (keep === "theirs") { show(conflict.newer.chosen); field("counter").value = next(); say(`Saved ${conflict.newer.at} UTC`, "good"); } else choose();
+    mark([]);
+    if (keep === "theirs") { show(conflict.newer.chosen); field("counter").value = next(); done(`Saved ${conflict.newer.at} UTC`, "good"); } else choose();
     $("#question").focus();
   });
   form.addEventListener("submit", async (event) => {
@@ -167,5 +176,16 @@ if (verify) {
   });
 }
 
+// A badge that is being signed: look again, and show it once it is there; never over something half typed.
 const signing = $("#waiting");
-if (signing) setTimeout(() => location.reload(), 2000);
+if (signing) {
+  const address = location.pathname.replace("/me/badges/", "/b/") + ".json";
+  const untouched = () => [...document.querySelectorAll("main input")].every((i) => i.value === i.defaultValue && i.checked === i.defaultChecked);
+  const look = async () => {
+    const ready = await fetch(address).then((response) => response.ok, () => false);
+    if (!ready) setTimeout(look, 1500);
+    else if (untouched()) location.reload();
+    else signing.textContent = "Signed. Save, or reload the page, to see it.";
+  };
+  setTimeout(look, 500);
+}

@@ -74,21 +74,6 @@ impl Frame {
         self.card = Some(card);
         self
     }
-
-    /// The frame of an error page, where nobody's name is needed.
-    pub(crate) fn bare(title: &str, demo: bool) -> Self {
-        Self {
-            title: title.to_owned(),
-            style: assets::style_address(None),
-            script: None,
-            address: None,
-            demo,
-            disclaimer: String::new(),
-            issuer: String::new(),
-            contact: String::new(),
-            card: None,
-        }
-    }
 }
 
 /// Renders a page.

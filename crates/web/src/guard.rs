@@ -11,7 +11,14 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
-use crate::{App, error::Fault, frame::Frame};
+use assay_store::queries::WhoIs;
+
+use crate::{
+    App,
+    error::Fault,
+    frame::Frame,
+    session::{Visitor, token, token_hash},
+};
 
 /// No inline anything, nothing from elsewhere.
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -49,6 +56,7 @@ pub(crate) async fn faults(State(app): State<App>, request: Request, next: Next)
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let wants_json = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with("application/json"))
         || request.headers().get(header::CONTENT_TYPE).is_some_and(|v| v == "application/json");
+    let session = token(&app, request.headers());
     let mut response = next.run(request).await;
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -67,8 +75,15 @@ pub(crate) async fn faults(State(app): State<App>, request: Request, next: Next)
     let mut answer = if wants_json {
         Json(serde_json::json!({ "title": fault.title, "detail": fault.words, "status": status.as_u16(), "id": id })).into_response()
     } else {
+        // The page says who is signed in if it can; the database may be what is broken.
+        let person = match session {
+            Some(token) => {
+                app.store.read(WhoIs { issuer: app.issuer_id, token_hash: token_hash(&token), at: app.now() }).await.unwrap_or_default()
+            }
+            None => None,
+        };
         let page = FaultPage {
-            frame: Frame::bare(&fault.title, app.demo.is_some()),
+            frame: Frame::new(&app, &Visitor(person), &fault.title),
             title: fault.title,
             words: fault.words,
             way_out: fault.way_out,

@@ -95,7 +95,7 @@ async fn a_badge_is_the_holders_until_it_is_shared() {
     for words in [
         "Valid",
         "Ada Example",
-        "not checked",
+        "self-stated",
         "Test issuer",
         "23 November 2026",
         "Pass mark 3 of 4",

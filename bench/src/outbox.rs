@@ -1,0 +1,88 @@
+//! The demo's mails, read by all people of a run together: one look at the page serves everybody who waits.
+
+use std::{collections::HashMap, sync::Mutex, thread::sleep, time::Duration};
+
+use crate::client::{Client, Trouble, now};
+
+/// How long somebody waits for a mail.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Sign-in links seen so far, by address.
+pub(crate) struct Outbox {
+    inner: Mutex<(Client, HashMap<String, String>)>,
+}
+
+impl Outbox {
+    pub(crate) fn new(url: &str) -> Self {
+        Self { inner: Mutex::new((Client::new(url), HashMap::new())) }
+    }
+
+    /// Waits for the sign-in link that was mailed to an address: the path `/sign-in/{token}`.
+    pub(crate) fn link(&self, address: &str) -> Result<String, Trouble> {
+        const WHAT: &str = "outbox";
+        let started = now();
+        let mut pause = Duration::from_millis(20);
+        loop {
+            {
+                let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let (client, seen) = &mut *inner;
+                if !seen.contains_key(address) {
+                    let page = client.get(WHAT, "/demo/outbox")?.expect_status(WHAT, 200)?;
+                    // The newest mail stands first, so the first one seen for an address is the one that counts.
+                    links(&page.text).into_iter().for_each(|(to, link)| _ = seen.entry(to).or_insert(link));
+                }
+                if let Some(link) = seen.remove(address) {
+                    return Ok(link);
+                }
+            }
+            if started.elapsed() > PATIENCE {
+                return Err(Trouble::Unexpected {
+                    what: WHAT.to_owned(),
+                    expected: format!("a mail to {address} with a link within {} s", PATIENCE.as_secs()),
+                    got: "none".to_owned(),
+                });
+            }
+            sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(500));
+        }
+    }
+}
+
+/// Every sign-in link of the page with the address that stands last before it.
+fn links(page: &str) -> Vec<(String, String)> {
+    const PATH: &str = "/sign-in/";
+    let mut found: Vec<(String, String)> = Vec::new();
+    for (at, _) in page.match_indices(PATH) {
+        let rest = &page[at + PATH.len()..];
+        let token = &rest[..rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_')).unwrap_or(rest.len())];
+        if let Some(to) = address_before(&page[..at])
+            && !token.is_empty()
+        {
+            found.push((to.to_owned(), format!("{PATH}{token}")));
+        }
+    }
+    found
+}
+
+/// The last address of the driver's own people in a text; the sender's address is none of them.
+fn address_before(text: &str) -> Option<&str> {
+    let start = text.rfind(crate::person::ADDRESS_START)?;
+    let rest = &text[start..];
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '@')).unwrap_or(rest.len());
+    Some(rest[..end].trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_link_goes_to_the_address_before_it() {
+        let page = "<h2>To bench-1-2@example.org</h2><p>From assay@example.org <a href=\"http://h:1/sign-in/AbC-_9\">http://h:1/sign-in/AbC-_9</a>\
+            <h2>To bench-1-3@example.org.</h2> http://h:1/sign-in/zzz and <h2>To: bench-9@example.org</h2>";
+        let found = links(page);
+        assert_eq!(found.first().unwrap(), &("bench-1-2@example.org".to_owned(), "/sign-in/AbC-_9".to_owned()));
+        assert_eq!(found.last().unwrap(), &("bench-1-3@example.org".to_owned(), "/sign-in/zzz".to_owned()));
+        assert_eq!(links("/sign-in/x <a href=/sign-in/>"), Vec::new());
+    }
+}

@@ -1,0 +1,150 @@
+//! The program as a process, and a browser without a screen.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, reason = "shared by tests that each use a part")]
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    thread,
+    time::Duration,
+};
+
+use ureq::{Agent, http::Response};
+
+/// Runs the program to its end.
+pub fn assay<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_assay")).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Exit status, and what was said on both streams.
+pub fn said(output: &Output) -> (i32, String) {
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.code().unwrap_or(-1), text)
+}
+
+/// The sample programme's folder.
+pub fn sample_pack() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs/serverless")
+}
+
+/// A server that is killed when it goes out of scope.
+pub struct Server {
+    pub child: Child,
+    pub url: String,
+}
+
+impl Server {
+    /// Starts `assay ARGS` and waits until it can take requests.
+    pub fn start<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_assay")).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Some(url) = line.trim().strip_prefix("Assay is ready at ") else {
+            let mut words = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+            panic!("not ready: {line:?} {words}");
+        };
+        let url = url.to_owned();
+        // Whoever does not read it stops the server once the pipe is full.
+        let mut words = child.stderr.take().unwrap();
+        thread::spawn(move || std::io::copy(&mut words, &mut std::io::sink()));
+        Self { child, url }
+    }
+
+    pub fn demo(data: &Path) -> Self {
+        Self::start(["demo", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()])
+    }
+
+    /// As the operating system, a service manager or `kill` asks.
+    pub fn terminate(mut self) -> ExitStatus {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+
+    /// No warning, no goodbye.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _over = self.child.kill();
+        let _over = self.child.wait();
+    }
+}
+
+/// What came back.
+pub struct Page {
+    pub status: u16,
+    pub location: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Page {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.bytes).unwrap()
+    }
+}
+
+/// One browser: its cookie, and no idea where the server is this time.
+#[derive(Clone)]
+pub struct Browser {
+    agent: Agent,
+    cookie: String,
+}
+
+impl Browser {
+    pub fn new() -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None).timeout_global(Some(Duration::from_secs(20)));
+        Self { agent: config.build().new_agent(), cookie: String::new() }
+    }
+
+    fn page(&mut self, response: Response<ureq::Body>) -> Result<Page, ureq::Error> {
+        let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+        let set = header("set-cookie");
+        if let Some(cookie) = set.split(';').next().filter(|c| !c.is_empty()) {
+            self.cookie = cookie.to_owned();
+        }
+        let (status, location) = (response.status().as_u16(), header("location"));
+        let bytes = response.into_body().read_to_vec()?;
+        Ok(Page { status, location, bytes })
+    }
+
+    pub fn get(&mut self, url: &str) -> Result<Page, ureq::Error> {
+        let response = self.agent.get(url).header("cookie", &self.cookie).call()?;
+        self.page(response)
+    }
+
+    pub fn post(&mut self, url: &str, form: &[(&str, &str)]) -> Result<Page, ureq::Error> {
+        let response = self.agent.post(url).header("cookie", &self.cookie).send_form(form.iter().copied())?;
+        self.page(response)
+    }
+
+    pub fn post_json(&mut self, url: &str, body: &serde_json::Value) -> Result<Page, ureq::Error> {
+        let request = self.agent.post(url).header("cookie", &self.cookie).header("content-type", "application/json");
+        let response = request.send(body.to_string())?;
+        self.page(response)
+    }
+}
+
+/// Everything between two marks, for each time they stand in a text.
+pub fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
+    text.split(before).skip(1).filter_map(|rest| rest.split(after).next()).collect()
+}
+
+/// Asks again until there is an answer, for ten seconds at most.
+pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..200 {
+        if let Some(found) = ask() {
+            return found;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("waited in vain for {what}");
+}

@@ -1,0 +1,65 @@
+// Two devices at once: a newer answer is shown, never overwritten in silence, never hidden.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { answerWithScripts, atQuestion, begin, choices, chosen, go, saved, signInByMail, text } from './support/people.mjs';
+import { stage } from './support/stage.mjs';
+
+const here = stage();
+const NEWER = /newer answer/i;
+
+test('two devices with scripts', async () => {
+  const desk = await here.device();
+  const phone = await here.device({ narrow: true });
+  await signInByMail(desk.page, 'two.devices@example.org');
+  await signInByMail(phone.page, 'two.devices@example.org');
+  const attempt = await begin(desk.page);
+
+  await phone.page.goto(`${attempt}/questions/1`);
+  await answerWithScripts(desk.page, 0);
+  const [mine] = await chosen(desk.page);
+
+  // The phone still shows the question as it was before.
+  const other = await choices(phone.page).evaluateAll((inputs, token) => inputs.findIndex((input) => input.value !== token), mine);
+  await choices(phone.page).nth(other).check();
+  await phone.page.getByText(NEWER).first().waitFor();
+  assert.doesNotMatch(await phone.page.locator('#status').innerText(), /^Saved/, 'what was not saved is not called saved');
+
+  await desk.page.reload();
+  assert.deepEqual(await chosen(desk.page), [mine], 'the first answer stands until a person decides');
+
+  await phone.page.locator('button[data-keep=mine]').click();
+  await saved(phone.page);
+  const [theirs] = await chosen(phone.page);
+  assert.notEqual(theirs, mine);
+  await desk.page.reload();
+  assert.deepEqual(await chosen(desk.page), [theirs]);
+  assert.deepEqual([...desk.complaints, ...phone.complaints], []);
+});
+
+test('two devices without scripts', async () => {
+  const desk = await here.device({ scripts: false });
+  const phone = await here.device({ scripts: false, narrow: true });
+  await signInByMail(desk.page, 'two.plain.devices@example.org');
+  await signInByMail(phone.page, 'two.plain.devices@example.org');
+  const attempt = await begin(desk.page);
+
+  await phone.page.goto(`${attempt}/questions/1`);
+  await choices(desk.page).nth(0).check();
+  const [mine] = await chosen(desk.page);
+  await go(desk.page, 'next').click();
+  await atQuestion(desk.page, attempt, 2);
+
+  await choices(phone.page).nth(1).check();
+  const [answer] = await Promise.all([
+    phone.page.waitForResponse((response) => response.request().method() === 'POST'),
+    go(phone.page, 'next').click(),
+  ]);
+  assert.equal(answer.status(), 409);
+  assert.match(await text(phone.page), NEWER);
+
+  await phone.page.locator('button[name=keep][value=theirs]').click();
+  await phone.page.goto(`${attempt}/questions/1`);
+  assert.deepEqual(await chosen(phone.page), [mine]);
+  assert.deepEqual([...desk.complaints, ...phone.complaints], []);
+});
