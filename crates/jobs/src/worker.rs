@@ -1,6 +1,12 @@
 //! The worker: leases, does, finishes, backs off.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use assay_badge::Issuer;
 use assay_core::{
@@ -10,7 +16,7 @@ use assay_core::{
 };
 use assay_store::{
     Store, StoreError,
-    commands::{Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, RetryJob, Submit},
+    commands::{Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, Prune, RetryJob, Submit},
     queries::{AttemptOf, Overdue, ProgrammeVersion, WhereToMail},
 };
 use serde::Deserialize;
@@ -72,9 +78,11 @@ struct AttemptJob {
 pub struct Worker {
     parts: WorkerParts,
     name: String,
+    pruned_at: AtomicI64,
 }
 
 const LEASE_SECONDS: i64 = 120;
+const PRUNE_SECONDS: i64 = 600;
 const POLL: Duration = Duration::from_millis(500);
 /// Longest pause between two tries of a job.
 const LONGEST_PAUSE_SECONDS: i64 = 15 * 60;
@@ -83,7 +91,7 @@ impl Worker {
     /// A worker with a name of its own.
     pub fn new(parts: WorkerParts) -> Self {
         let name = Secret128::random(&*parts.chance).to_string();
-        Self { parts, name }
+        Self { parts, name, pruned_at: AtomicI64::new(0) }
     }
 
     /// Works until told to stop.
@@ -113,9 +121,9 @@ impl Worker {
     /// Does what is due in one lane; `true` when there was anything.
     pub async fn turn(&self, lane: Lane) -> bool {
         if lane == Lane::Work
-            && let Err(error) = self.close_overdue().await
+            && let Err(error) = self.keep_house().await
         {
-            tracing::error!(%error, "attempts whose time ran out could not be closed");
+            tracing::error!(%error, "overdue attempts could not be closed or old rows not be pruned");
         }
         let lease = LeaseJobs { owner: self.name.clone(), lane, limit: 16, lease_seconds: LEASE_SECONDS, at: self.parts.clock.now() };
         let jobs = match self.parts.store.run(lease).await {
@@ -222,8 +230,14 @@ impl Worker {
         Ok(store.run(Enqueue { issuer: job.issuer, job: new }).await?)
     }
 
-    async fn close_overdue(&self) -> Result<(), StoreError> {
+    /// Closes attempts whose time ran out; now and then forgets what nothing needs.
+    async fn keep_house(&self) -> Result<(), StoreError> {
         let now: UtcMillis = self.parts.clock.now();
+        let pruned_at = self.pruned_at.load(Ordering::Relaxed);
+        if now.seconds_since(UtcMillis(pruned_at)) >= PRUNE_SECONDS {
+            self.pruned_at.store(now.0, Ordering::Relaxed);
+            self.parts.store.run(Prune { at: now }).await?;
+        }
         for (learner, attempt, _) in self.parts.store.read(Overdue { at: now }).await? {
             let chance = &*self.parts.chance;
             let jobs = [JobId::random(chance), JobId::random(chance)];

@@ -404,6 +404,12 @@ commands! {
         act: Act,
     }
 
+    /// Forgets what nothing needs any more: sessions and links that ran out, mails sent a month ago.
+    Prune -> () {
+        /// Now.
+        at: UtcMillis,
+    }
+
     /// Writes a line into the audit log.
     Audit -> () {
         /// The issuer.

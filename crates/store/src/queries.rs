@@ -114,6 +114,14 @@ queries! {
         position: u16,
     }
 
+    /// Whose attempt this is; for the operator, who knows an attempt by its number.
+    WhoseAttempt -> Option<Learner> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// The attempt.
+        attempt: AttemptId,
+    }
+
     /// Open attempts whose deadline has passed.
     Overdue -> Vec<(Learner, AttemptId, UtcMillis)> {
         /// Now.

@@ -3,7 +3,7 @@
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    middleware::{from_fn, from_fn_with_state},
+    middleware::from_fn_with_state,
     routing::{get, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer};
@@ -72,7 +72,7 @@ pub fn app(app: App) -> Router {
         .layer(csrf)
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(app.clone(), guard::faults))
-        .layer(from_fn(guard::headers))
+        .layer(from_fn_with_state(app.clone(), guard::headers))
         .layer(CompressionLayer::new())
         .with_state(app)
 }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     StoreError,
     commands::{GrantTime, NewJob, NoteShown, StartAttempt, Submit, Submitted},
-    queries::{Attempt, AttemptOf, AttemptsOf, Overdue, QuestionState, Standing, StandingOf},
+    queries::{Attempt, AttemptOf, AttemptsOf, Overdue, QuestionState, Standing, StandingOf, WhoseAttempt},
 };
 
 type EngineRow = <<Conn as sqlx::Connection>::Database as sqlx::Database>::Row;
@@ -318,6 +318,17 @@ impl Apply<Conn> for GrantTime {
         }
         audit(conn, issuer, &self.act, "grant-time", &self.attempt.to_string(), &format!("{} s", self.extra_seconds)).await?;
         Ok(true)
+    }
+}
+
+const WHOSE: &str = "SELECT person_id FROM attempts WHERE attempt_id = $1 AND issuer_id = $2";
+
+impl Apply<Conn> for WhoseAttempt {
+    type Out = Option<Learner>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Option<Learner>, StoreError> {
+        let row = sqlx::query(WHOSE).bind(self.attempt.0).bind(self.issuer.0).fetch_optional(conn).await?;
+        row.map(|r| Ok(Learner { issuer: self.issuer, person: PersonId(r.try_get(0)?) })).transpose()
     }
 }
 

@@ -1,12 +1,15 @@
 //! The outbox: jobs are written in the transaction that decided on them, leased, and finished.
 
-use assay_core::ids::{IssuerId, JobId};
+use assay_core::{
+    clock::DAY_SECONDS,
+    ids::{IssuerId, JobId},
+};
 use sqlx::Row;
 
 use super::{Apply, Conn, rows::small};
 use crate::{
     StoreError,
-    commands::{Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, RetryJob},
+    commands::{Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, Prune, RetryJob},
     queries::{JobCounts, JobFigures, JobState},
 };
 
@@ -36,7 +39,12 @@ impl Apply<Conn> for LeaseJobs {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<LeasedJob>, StoreError> {
         let until = self.at.plus_seconds(self.lease_seconds);
-        let query = sqlx::query(LEASE).bind(until.0).bind(&self.owner).bind(self.at.0).bind(i64::from(self.limit)).bind(i64::from(self.lane == Lane::Mail));
+        let query = sqlx::query(LEASE)
+            .bind(until.0)
+            .bind(&self.owner)
+            .bind(self.at.0)
+            .bind(i64::from(self.limit))
+            .bind(i64::from(self.lane == Lane::Mail));
         let mut jobs = Vec::new();
         for row in query.fetch_all(conn).await? {
             let tries: u32 = small("tries", row.try_get(4)?)?;
@@ -86,6 +94,25 @@ impl Apply<Conn> for FoldExposure {
         }
         sqlx::query(FOLD).bind(self.person.0).bind(self.attempt.0).bind(self.issuer.0).execute(&mut *conn).await?;
         FinishJob { job: self.job, at: self.at }.apply(conn).await
+    }
+}
+
+/// Each binds one moment: now, now, a month ago.
+const PRUNE: [&str; 3] = [
+    "DELETE FROM sessions WHERE expires_at <= $1",
+    "DELETE FROM sign_in_links WHERE expires_at <= $1",
+    "DELETE FROM jobs WHERE kind = 'mail' AND done_at IS NOT NULL AND done_at <= $1",
+];
+
+impl Apply<Conn> for Prune {
+    type Out = ();
+
+    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        let month_ago = self.at.plus_seconds(-30 * DAY_SECONDS);
+        for (statement, moment) in PRUNE.into_iter().zip([self.at, self.at, month_ago]) {
+            sqlx::query(statement).bind(moment.0).execute(&mut *conn).await?;
+        }
+        Ok(())
     }
 }
 
