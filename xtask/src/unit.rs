@@ -15,28 +15,37 @@ pub(crate) fn run(rest: &[String]) -> Step {
     if read(&mut cargo(&["nextest", "--version"])).is_ok() {
         let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--status-level=slow", "--final-status-level=fail"]);
         command.arg("--no-tests=pass").args(&rest);
-        counted(&mut step, &mut command);
+        counted(&mut step, &mut command, &NEXTEST);
         if rest.is_empty() {
-            counted(&mut step, &mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]));
+            counted(&mut step, &mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]), &CARGO);
         }
     } else {
         let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
         command.args(&rest);
-        counted(&mut step, &mut command);
+        counted(&mut step, &mut command, &CARGO);
     }
     step
 }
 
-fn counted(step: &mut Step, command: &mut Command) {
+/// How a runner says what it found. Each reads its own lines only: nextest also prints those of a failed test's own runner.
+struct Runner {
+    counts: fn(&str) -> Option<Counts>,
+    failed: fn(&str) -> Option<String>,
+}
+
+const CARGO: Runner = Runner { counts: cargo_counts, failed: cargo_failed };
+const NEXTEST: Runner = Runner { counts: nextest_counts, failed: nextest_failed };
+
+fn counted(step: &mut Step, command: &mut Command, runner: &Runner) {
     if let Some(folder) = outside::folder() {
         command.env(outside::VARIABLE, folder);
     }
     let mut found = Counts::default();
     let outcome = watch(command, |line| {
-        if let Some(counts) = counts(line) {
+        if let Some(counts) = (runner.counts)(line) {
             found.add(&counts);
         }
-        if let Some(name) = failed_test(line) {
+        if let Some(name) = (runner.failed)(line) {
             found.names.push(name);
         }
     });
@@ -69,15 +78,19 @@ impl Counts {
     }
 }
 
-/// Reads the closing line of cargo's test runner, `test result: ok. 3 passed; 0 failed; 1 ignored; …`,
-/// or of nextest, `Summary [ 1.2s] 4 tests run: 3 passed, 1 failed, 0 skipped`.
-fn counts(line: &str) -> Option<Counts> {
-    let line = line.trim();
-    let numbers = line
-        .strip_prefix("test result: ")
-        .or_else(|| line.strip_prefix("Summary [").and_then(|rest| rest.split_once(" run: ")).map(|(_, rest)| rest))?;
+/// `test result: ok. 3 passed; 0 failed; 1 ignored; …`, one for each crate.
+fn cargo_counts(line: &str) -> Option<Counts> {
+    Some(numbers(line.trim().strip_prefix("test result: ")?))
+}
+
+/// `Summary [ 1.2s] 4 tests run: 3 passed, 1 failed, 0 skipped`, one for all.
+fn nextest_counts(line: &str) -> Option<Counts> {
+    Some(numbers(line.trim().strip_prefix("Summary [")?.split_once(" run: ")?.1))
+}
+
+fn numbers(text: &str) -> Counts {
     let mut counts = Counts::default();
-    let words: Vec<&str> = numbers.split([' ', ';', ',', '.']).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = text.split([' ', ';', ',', '.']).filter(|word| !word.is_empty()).collect();
     for pair in words.windows(2) {
         let [number, word] = pair else { continue };
         let Ok(number) = number.parse::<u32>() else { continue };
@@ -88,44 +101,47 @@ fn counts(line: &str) -> Option<Counts> {
             _ => {}
         }
     }
-    Some(counts)
+    counts
 }
 
-/// `test a::b ... FAILED`, or nextest's `FAIL [ 0.01s] crate a::b`.
-fn failed_test(line: &str) -> Option<String> {
-    let line = line.trim();
-    if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
-        return Some(name.to_owned());
-    }
-    let rest = ["FAIL [", "TIMEOUT [", "SIGKILL [", "SIGSEGV [", "SIGABRT ["].iter().find_map(|word| line.strip_prefix(word))?;
-    Some(rest.split_once(']')?.1.trim().to_owned())
+/// `test a::b ... FAILED`.
+fn cargo_failed(line: &str) -> Option<String> {
+    line.trim().strip_prefix("test ")?.strip_suffix(" ... FAILED").map(str::to_owned)
+}
+
+/// `FAIL [ 0.01s] (3/4) crate a::b`.
+fn nextest_failed(line: &str) -> Option<String> {
+    let rest = ["FAIL [", "TIMEOUT [", "SIGKILL [", "SIGSEGV [", "SIGABRT ["].iter().find_map(|word| line.trim().strip_prefix(word))?;
+    let name = rest.split_once(']')?.1.trim();
+    Some(name.split_once(") ").map_or(name, |(_, name)| name).to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn three(line: &str) -> Option<(u32, u32, u32)> {
-        counts(line).map(|counts| (counts.passed, counts.failed, counts.skipped))
+    fn three(counts: Option<Counts>) -> Option<(u32, u32, u32)> {
+        counts.map(|counts| (counts.passed, counts.failed, counts.skipped))
     }
 
     #[test]
     fn closing_lines_are_read() {
         let cargo = "test result: FAILED. 7 passed; 2 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.11s";
-        assert_eq!(three(cargo), Some((7, 2, 1)));
+        assert_eq!(three(cargo_counts(cargo)), Some((7, 2, 1)));
+        assert_eq!(three(nextest_counts(cargo)), None);
         let nextest = "     Summary [   0.412s] 12 tests run: 10 passed (1 slow), 2 failed, 3 skipped";
-        assert_eq!(three(nextest), Some((10, 2, 3)));
-        assert_eq!(three("     Summary [   0.412s] 1 test run: 1 passed, 0 skipped"), Some((1, 0, 0)));
-        assert_eq!(three("running 3 tests"), None);
+        assert_eq!(three(nextest_counts(nextest)), Some((10, 2, 3)));
+        assert_eq!(three(nextest_counts("     Summary [   0.412s] 1 test run: 1 passed, 0 skipped")), Some((1, 0, 0)));
+        assert_eq!(three(cargo_counts("running 3 tests")), None);
     }
 
     #[test]
     fn names_of_failed_tests_are_read() {
-        assert_eq!(failed_test("test draw::never_two ... FAILED").as_deref(), Some("draw::never_two"));
+        assert_eq!(cargo_failed("test draw::never_two ... FAILED").as_deref(), Some("draw::never_two"));
+        assert_eq!(cargo_failed("test draw::never_two ... ok"), None);
         assert_eq!(
-            failed_test("        FAIL [   0.010s] (1/4) assay-core draw::never_two").as_deref(),
-            Some("(1/4) assay-core draw::never_two")
+            nextest_failed("        FAIL [   0.010s] (  1/264) assay-core draw::never_two").as_deref(),
+            Some("assay-core draw::never_two")
         );
-        assert_eq!(failed_test("test draw::never_two ... ok"), None);
     }
 }

@@ -66,7 +66,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 fn print_words(folder: &str, faults: &[PackFault], warnings: &[PackFault], coverage: Option<&Coverage>) {
     let folder = folder.trim_end_matches('/');
-    let print = |kind: &str, found: &PackFault| out::line(format_args!("{folder}/{}:{}: {kind}: {}\n    {}", found.file, found.line, found.what, found.instead));
+    let print = |kind: &str, found: &PackFault| {
+        out::line(format_args!("{folder}/{}:{}: {kind}: {}\n    {}", found.file, found.line, found.what, found.instead))
+    };
     faults.iter().for_each(|found| print("fault", found));
     warnings.iter().for_each(|found| print("warning", found));
     if !faults.is_empty() || !warnings.is_empty() {

@@ -56,7 +56,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     // Removed when this goes out of scope, at the end.
     let temporary = match &args.data {
         Some(_) => None,
-        None => Some(tempfile::Builder::new().prefix("assay-demo-").tempdir().map_err(|e| Failure::while_doing("no temporary folder can be made", e))?),
+        None => Some(
+            tempfile::Builder::new()
+                .prefix("assay-demo-")
+                .tempdir()
+                .map_err(|e| Failure::while_doing("no temporary folder can be made", e))?,
+        ),
     };
     let root = args.data.clone().or_else(|| temporary.as_ref().map(|t| t.path().to_owned())).unwrap_or_default();
     let folder = Arc::new(DataFolder::open(&root, SLUG)?);
@@ -64,7 +69,14 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let (app, worker) = assemble(&folder, &address).await?;
     explain(&address, &folder, taken, temporary.is_some());
     server::run(listener, app, worker, &address).await?;
-    eprintln!("{}", if temporary.is_some() { "Stopped. The temporary folder is removed." } else { "Stopped. Everything is kept; the same command goes on." });
+    eprintln!(
+        "{}",
+        if temporary.is_some() {
+            "Stopped. The temporary folder is removed."
+        } else {
+            "Stopped. Everything is kept; the same command goes on."
+        }
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -94,13 +106,27 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, Worke
     if folder.read(SEEDED)?.is_none() {
         spinner.set_message("Making the sample people");
         if let Some(current) = programmes.first() {
-            let seeding = Seeding { store: &store, issuer: issuer_id, current, items: &pack.items, secret: &secret, chance: &*chance, now: clock.now() };
+            let seeding = Seeding {
+                store: &store,
+                issuer: issuer_id,
+                current,
+                items: &pack.items,
+                secret: &secret,
+                chance: &*chance,
+                now: clock.now(),
+            };
             seeding.people(&Worker::new(worker())).await?;
         }
         folder.write(SEEDED, b"The sample people are complete.\n")?;
     }
     spinner.finish_and_clear();
-    let demonstration = Demonstration { outbox: Arc::clone(&outbox), clock: shifted, moved: AtomicI64::new(moved), folder: Arc::clone(folder), people: sample::people() };
+    let demonstration = Demonstration {
+        outbox: Arc::clone(&outbox),
+        clock: shifted,
+        moved: AtomicI64::new(moved),
+        folder: Arc::clone(folder),
+        people: sample::people(),
+    };
     let parts = Parts {
         store: store.clone(),
         clock: Arc::clone(&clock),
@@ -147,7 +173,9 @@ fn explain(address: &str, folder: &DataFolder, taken: SocketAddr, temporary: boo
     // As it was called, so that the lines below can be copied: with cargo it is not on the path.
     let assay = std::env::args().next().unwrap_or_else(|| "assay".to_owned());
     if !taken.ip().is_loopback() {
-        eprintln!("Warning: {taken} can be reached from other machines, without encryption, and anyone there can become any sample person.\n");
+        eprintln!(
+            "Warning: {taken} can be reached from other machines, without encryption, and anyone there can become any sample person.\n"
+        );
     }
     eprintln!("Assay demonstration: a sample programme, sample people, badges signed with a throw-away key.\n");
     eprintln!("  Address      {address}");

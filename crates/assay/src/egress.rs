@@ -74,7 +74,9 @@ fn judge_url(url: &str) -> Result<Uri, String> {
     match () {
         () if uri.scheme_str() != Some("https") => Err("Only addresses that begin with https:// are looked up.".to_owned()),
         () if authority.as_str().contains('@') => Err("Addresses with a name or password in them are not looked up.".to_owned()),
-        () if !matches!(authority.port().map(|p| p.as_str().to_owned()).as_deref(), None | Some("443")) || authority.as_str().ends_with(':') => {
+        () if !matches!(authority.port().map(|p| p.as_str().to_owned()).as_deref(), None | Some("443"))
+            || authority.as_str().ends_with(':') =>
+        {
             Err("Only addresses without a port of their own (443) are looked up.".to_owned())
         }
         () => Ok(uri),
@@ -169,22 +171,78 @@ mod tests {
     #[test]
     fn only_the_public_internet_is_public() {
         let private = [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255",
-            "192.0.0.8", "192.0.2.1", "192.168.1.1", "198.18.0.1", "198.19.255.255", "198.51.100.7", "203.0.113.9", "224.0.0.1", "239.1.1.1", "240.0.0.1",
-            "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::127.0.0.1", "64:ff9b::a00:1", "64:ff9b:1::1", "100::1", "fe80::1", "fc00::1",
-            "fd12:3456::1", "ff02::1", "2001::1", "2001:10::1", "2001:db8::1", "2002:7f00:1::", "3fff::1", "5f00::1", "fec0::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.255.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.7",
+            "203.0.113.9",
+            "224.0.0.1",
+            "239.1.1.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:8.8.8.8",
+            "::127.0.0.1",
+            "64:ff9b::a00:1",
+            "64:ff9b:1::1",
+            "100::1",
+            "fe80::1",
+            "fc00::1",
+            "fd12:3456::1",
+            "ff02::1",
+            "2001::1",
+            "2001:10::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "3fff::1",
+            "5f00::1",
+            "fec0::1",
         ];
         for address in private {
             assert!(!is_public(address.parse().unwrap()), "{address}");
         }
-        for address in ["1.1.1.1", "8.8.8.8", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1", "198.17.0.1", "223.255.255.255", "2606:4700::1111", "2a00:1450::1"] {
+        for address in [
+            "1.1.1.1",
+            "8.8.8.8",
+            "100.63.255.255",
+            "100.128.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "198.17.0.1",
+            "223.255.255.255",
+            "2606:4700::1111",
+            "2a00:1450::1",
+        ] {
             assert!(is_public(address.parse().unwrap()), "{address}");
         }
     }
 
     #[test]
     fn addresses_are_judged_before_anything_is_looked_up() {
-        for bad in ["", "example.org", "http://example.org/", "ftp://example.org/", "https://", "https://a@example.org/", "https://example.org:8443/", "https://example.org:/", "file:///etc/passwd"] {
+        for bad in [
+            "",
+            "example.org",
+            "http://example.org/",
+            "ftp://example.org/",
+            "https://",
+            "https://a@example.org/",
+            "https://example.org:8443/",
+            "https://example.org:/",
+            "file:///etc/passwd",
+        ] {
             assert!(judge_url(bad).is_err(), "{bad}");
         }
         assert!(judge_url("https://example.org/b/1.json").is_ok());
@@ -194,10 +252,20 @@ mod tests {
     #[tokio::test]
     async fn loopback_is_refused_under_any_name() {
         let out = Outward::new();
-        for url in ["https://localhost/", "https://127.0.0.1/", "https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://2130706433/", "https://0x7f.1/"] {
+        for url in [
+            "https://localhost/",
+            "https://127.0.0.1/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+        ] {
             let answer = out.get(url).await.unwrap_err();
             // Some systems do not read the odd spellings as addresses at all, which is as good.
-            assert!(answer.contains("private or reserved") || answer.contains("no such host") || answer.contains("not a web address"), "{url}: {answer}");
+            assert!(
+                answer.contains("private or reserved") || answer.contains("no such host") || answer.contains("not a web address"),
+                "{url}: {answer}"
+            );
         }
         assert!(out.get("https://localhost/").await.unwrap_err().contains("private or reserved"));
     }

@@ -34,7 +34,9 @@ pub(crate) enum FolderError {
     #[error("the data folder {0} is in use by another server; stop that one first, or give this one a folder of its own")]
     InUse(String),
     /// A secret that others can read.
-    #[error("the secret file {path} can be read by others on this machine (mode {mode:o}); anyone who copied it can sign badges in your name. If nobody did, close it with `chmod 600 {path}`")]
+    #[error(
+        "the secret file {path} can be read by others on this machine (mode {mode:o}); anyone who copied it can sign badges in your name. If nobody did, close it with `chmod 600 {path}`"
+    )]
     Open {
         /// The file.
         path: String,
@@ -42,7 +44,9 @@ pub(crate) enum FolderError {
         mode: u32,
     },
     /// A secret of the wrong size.
-    #[error("the secret file {path} has {length} bytes and must have 32; put the right one back from a backup (a new one cannot stand in for it)")]
+    #[error(
+        "the secret file {path} has {length} bytes and must have 32; put the right one back from a backup (a new one cannot stand in for it)"
+    )]
     Length {
         /// The file.
         path: String,
@@ -58,7 +62,9 @@ pub(crate) enum FolderError {
         reason: String,
     },
     /// The folder is somebody else's.
-    #[error("the data folder {path} belongs to the issuer “{found}”, not to “{wanted}”; name another folder, or the issuer that it belongs to")]
+    #[error(
+        "the data folder {path} belongs to the issuer “{found}”, not to “{wanted}”; name another folder, or the issuer that it belongs to"
+    )]
     OtherIssuer {
         /// The folder.
         path: String,
@@ -107,7 +113,8 @@ impl DataFolder {
     pub(crate) fn existing(root: &Path) -> Result<(Self, String), FolderError> {
         let folder = Self { root: root.to_owned() };
         match folder.owner()? {
-            Some(issuer) if folder.database().is_file() => Ok((folder, issuer)),
+            // The file is there, empty, before the first server has opened it.
+            Some(issuer) if fs::metadata(folder.database()).is_ok_and(|file| file.len() > 0) => Ok((folder, issuer)),
             _ => Err(FolderError::Nothing(root.display().to_string())),
         }
     }
@@ -178,13 +185,15 @@ impl DataFolder {
 
     /// The key history in a file; none if it does not exist.
     pub(crate) fn history(&self, name: &str) -> Result<Option<KeyHistory>, FolderError> {
-        let content = |e: serde_json::Error| FolderError::Content { path: self.root.join(name).display().to_string(), reason: e.to_string() };
+        let content =
+            |e: serde_json::Error| FolderError::Content { path: self.root.join(name).display().to_string(), reason: e.to_string() };
         self.read(name)?.map(|text| serde_json::from_str(&text).map_err(content)).transpose()
     }
 
     /// Writes a key history.
     pub(crate) fn keep_history(&self, name: &str, history: &KeyHistory) -> Result<(), FolderError> {
-        let content = |e: serde_json::Error| FolderError::Content { path: self.root.join(name).display().to_string(), reason: e.to_string() };
+        let content =
+            |e: serde_json::Error| FolderError::Content { path: self.root.join(name).display().to_string(), reason: e.to_string() };
         let text = serde_json::to_string_pretty(history).map_err(content)?;
         self.write(name, format!("{text}\n").as_bytes())
     }

@@ -20,7 +20,7 @@ mod settings;
 mod system;
 mod verify;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -74,10 +74,11 @@ fn main() -> ExitCode {
 /// Logs go to standard error. `ASSAY_LOG` (`info`, `assay_jobs=debug,warn`) says how much.
 fn logged(default: &str) -> Result<(), Failure> {
     let filter = match std::env::var("ASSAY_LOG") {
-        Ok(wish) => EnvFilter::try_new(&wish).map_err(|e| Failure::Usage(format!("ASSAY_LOG is “{wish}”, which cannot be read ({e}); write a level such as info")))?,
+        Ok(wish) => EnvFilter::try_new(&wish)
+            .map_err(|e| Failure::Usage(format!("ASSAY_LOG is “{wish}”, which cannot be read ({e}); write a level such as info")))?,
         Err(_) => EnvFilter::new(default),
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).init();
     Ok(())
 }
 

@@ -73,10 +73,15 @@ async fn revoke(store: &Store, folder: &DataFolder, slug: String, badge_id: &Sec
     let written = write_down(store, folder, issuer, &badge, at).await?;
     match revoked {
         None => return Err(Failure::Words(format!("there is no badge {badge_id}; nothing was done"))),
-        Some(false) => out::line(format_args!("Badge {badge_id} was revoked before{}. Nothing was changed.", badge.revoked_at.map(|t| format!(", on {t}")).unwrap_or_default())),
+        Some(false) => out::line(format_args!(
+            "Badge {badge_id} was revoked before{}. Nothing was changed.",
+            badge.revoked_at.map(|t| format!(", on {t}")).unwrap_or_default()
+        )),
         Some(true) => {
             out::line(format_args!("Badge {badge_id} ({}) is revoked.", badge.programme));
-            out::line(format_args!("Its page says so from now on, and so does the status list; a verifier that kept an older list learns it within {LIST_VALID_HOURS} hours."));
+            out::line(format_args!(
+                "Its page says so from now on, and so does the status list; a verifier that kept an older list learns it within {LIST_VALID_HOURS} hours."
+            ));
             out::line(format_args!("Reason, in the audit log: {reason}"));
         }
     }
@@ -87,7 +92,13 @@ async fn revoke(store: &Store, folder: &DataFolder, slug: String, badge_id: &Sec
 }
 
 /// A line in the journal, unless there is one: a run that ended between the two is made good by the next.
-async fn write_down(store: &Store, folder: &DataFolder, issuer: IssuerId, badge: &Badge, at: assay_core::UtcMillis) -> Result<bool, Failure> {
+async fn write_down(
+    store: &Store,
+    folder: &DataFolder,
+    issuer: IssuerId,
+    badge: &Badge,
+    at: assay_core::UtcMillis,
+) -> Result<bool, Failure> {
     let award = badge.award.to_string();
     let path = folder.journal();
     let before = std::fs::read_to_string(&path).unwrap_or_default();
@@ -98,7 +109,9 @@ async fn write_down(store: &Store, folder: &DataFolder, issuer: IssuerId, badge:
     // A badge that its holder withdrew, or that was never signed, has no place in a list to tell of.
     let status = facts.and_then(|f| f.intent).map_or((0, 0), |intent| (intent.status_list, intent.status_index));
     let entry = Entry { at, event: "revoked", award, revision: badge.revision, status, sha256: String::new() };
-    FileJournal::new(&path).append(&entry).map_err(|e| Failure::Words(format!("the badge is revoked, but {e}. Run the same command again when it can be")))?;
+    FileJournal::new(&path)
+        .append(&entry)
+        .map_err(|e| Failure::Words(format!("the badge is revoked, but {e}. Run the same command again when it can be")))?;
     Ok(true)
 }
 
@@ -107,7 +120,11 @@ fn badge_id(typed: &str) -> Result<Secret128, Failure> {
     let path = typed.trim().split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
     let last = path.rsplit('/').next().unwrap_or_default();
     let id = last.split_once('.').map_or(last, |(id, _)| id);
-    Secret128::parse(id).ok_or_else(|| Failure::Usage(format!("“{typed}” is neither a badge's link nor its id; an id has 26 letters and digits, the part after /b/ in the link")))
+    Secret128::parse(id).ok_or_else(|| {
+        Failure::Usage(format!(
+            "“{typed}” is neither a badge's link nor its id; an id has 26 letters and digits, the part after /b/ in the link"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -117,7 +134,12 @@ mod tests {
     #[test]
     fn a_link_or_an_id() {
         let id = "abcdefghijklmnopqrstuvwxyz";
-        for typed in [id.to_owned(), format!("https://x.org/b/{id}"), format!("http://127.0.0.1:80/b/{id}.json?x#y"), format!(" https://x.org/b/{id}/ ")] {
+        for typed in [
+            id.to_owned(),
+            format!("https://x.org/b/{id}"),
+            format!("http://127.0.0.1:80/b/{id}.json?x#y"),
+            format!(" https://x.org/b/{id}/ "),
+        ] {
             assert_eq!(badge_id(&typed).unwrap().as_str(), id, "{typed}");
         }
         for typed in ["", "https://x.org/b/", "https://x.org/me/badges/short"] {

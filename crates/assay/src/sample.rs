@@ -31,8 +31,16 @@ pub(crate) fn people() -> Vec<SamplePerson> {
     let person = |slug: &'static str, title, words| SamplePerson { slug, address: format!("{slug}@example.org"), title, words };
     vec![
         person("fresh", "A new person", "Signed in for the first time: read the programme, or go straight to the assessment."),
-        person("almost", "49 of 50 answered", "One question is open. Answer it, look at the review, hand in, and watch the badge being made."),
-        person("waiting", "Failed and waiting", "Failed an hour ago. See the result, try to start again too early, then move the clock a day ahead."),
+        person(
+            "almost",
+            "49 of 50 answered",
+            "One question is open. Answer it, look at the review, hand in, and watch the badge being made.",
+        ),
+        person(
+            "waiting",
+            "Failed and waiting",
+            "Failed an hour ago. See the result, try to start again too early, then move the clock a day ahead.",
+        ),
         person("holder", "Badge held", "Passed three days ago: the badge, its public page, and everything a holder can do with it."),
     ]
 }
@@ -128,7 +136,8 @@ impl Seeding<'_> {
         let pool = Pool { learner, programme: programme.id.clone(), pool_version: self.current.pool_version.clone() };
         let pool: Vec<Candidate> = self.store.read(pool).await?.into_iter().map(candidate).collect();
         let seed = keyed_seed(self.secret, &[b"form", learner.person.0.as_bytes(), attempt.0.as_bytes()]);
-        let request = DrawRequest { domains: &programme.domains, pool: &pool, pool_share_percent: programme.entry.pool_share_percent, seed };
+        let request =
+            DrawRequest { domains: &programme.domains, pool: &pool, pool_share_percent: programme.entry.pool_share_percent, seed };
         let form = draw(&request).map_err(|e| Failure::while_doing("no form can be drawn for the sample people", e))?;
         let payload = serde_json::json!({ "attempt": attempt, "person": learner.person }).to_string();
         let start = StartAttempt {
@@ -143,7 +152,14 @@ impl Seeding<'_> {
             form,
             holder_name: name.to_owned(),
             at,
-            fold: NewJob { id: JobId::random(self.chance), kind: "fold-exposure", dedup: attempt.to_string(), payload, person: Some(learner.person), run_at: at },
+            fold: NewJob {
+                id: JobId::random(self.chance),
+                kind: "fold-exposure",
+                dedup: attempt.to_string(),
+                payload,
+                person: Some(learner.person),
+                run_at: at,
+            },
         };
         let started = self.store.run(start).await?;
         started.map_err(|refused| Failure::Words(format!("a sample person may not start: {refused:?}")))?;
@@ -245,7 +261,8 @@ mod tests {
             journal: Arc::new(FileJournal::new(folder.path().join("signing.jsonl"))),
             bell: Arc::default(),
         });
-        let seeding = Seeding { store: &store, issuer, current: &current, items: &pack.items, secret: &[7; 32], chance: &SystemChance, now };
+        let seeding =
+            Seeding { store: &store, issuer, current: &current, items: &pack.items, secret: &[7; 32], chance: &SystemChance, now };
         for _ in 0..2 {
             seeding.people(&worker).await.unwrap();
         }

@@ -114,7 +114,10 @@ fn issuer(settings: &Settings, folder: &DataFolder, chance: &dyn Chance, clock: 
         )));
     }
     let before = kept.clone();
-    let history = kept.map_or_else(|| Issuer::new_history(&settings.issuer_name, &settings.host), |history| KeyHistory { name: settings.issuer_name.clone(), ..history });
+    let history = kept.map_or_else(
+        || Issuer::new_history(&settings.issuer_name, &settings.host),
+        |history| KeyHistory { name: settings.issuer_name.clone(), ..history },
+    );
     let issuer = Issuer::served(history, &settings.public_url, seed, timestamp(clock.now()));
     if before.as_ref() != Some(&issuer.history) {
         folder.keep_history(HISTORY, &issuer.history)?;
@@ -124,9 +127,14 @@ fn issuer(settings: &Settings, folder: &DataFolder, chance: &dyn Chance, clock: 
 
 fn warn(settings: &Settings, packs: &[Pack]) {
     for pack in packs.iter().filter(|pack| pack.programme.questions_public) {
-        tracing::warn!(programme = pack.programme.id, "the questions of this programme are public: its badges are practice badges and say so");
+        tracing::warn!(
+            programme = pack.programme.id,
+            "the questions of this programme are public: its badges are practice badges and say so"
+        );
     }
     if settings.public_url.starts_with("https://") && !settings.behind_proxy {
-        tracing::warn!("`behind_proxy` is not set: if the proxy that ends TLS adds X-Forwarded-For, write behind_proxy = true, or all visitors share one limit");
+        tracing::warn!(
+            "`behind_proxy` is not set: if the proxy that ends TLS adds X-Forwarded-For, write behind_proxy = true, or all visitors share one limit"
+        );
     }
 }

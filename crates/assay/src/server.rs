@@ -33,7 +33,13 @@ pub(crate) async fn listen(address: SocketAddr, way_out: &str) -> Result<TcpList
 }
 
 /// Makes these packs what the server offers, in their order.
-pub(crate) async fn publish(store: &Store, issuer: IssuerId, packs: &[Pack], chance: &dyn Chance, clock: &dyn Clock) -> Result<Vec<CurrentProgramme>, Failure> {
+pub(crate) async fn publish(
+    store: &Store,
+    issuer: IssuerId,
+    packs: &[Pack],
+    chance: &dyn Chance,
+    clock: &dyn Clock,
+) -> Result<Vec<CurrentProgramme>, Failure> {
     for pack in packs {
         let act = Act { row: assay_core::ids::RowId::random(chance), actor: "operator".to_owned(), at: clock.now() };
         let publish = Publish { issuer, programme: pack.programme.clone(), items: pack.items.clone(), act };
@@ -71,7 +77,7 @@ async fn serve(listener: TcpListener, app: App, asked: impl Future<Output = ()> 
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
         asked.await;
-        eprintln!("Stopping: no new connections; what is under way is finished.");
+        eprintln!("Stopping: no new connections; what is under way is finished. Ctrl-C again ends at once.");
         // Nobody listens when the server has ended by itself.
         let _ended = stop.send(true);
     });

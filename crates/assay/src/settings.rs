@@ -94,8 +94,9 @@ impl SettingsError {
 impl Settings {
     /// Reads a file. Paths in it are relative to its folder.
     pub(crate) fn read(file: &Path) -> Result<Self, SettingsError> {
-        let bytes = std::fs::read(file)
-            .map_err(|e| SettingsError::one(file, 1, format!("the file cannot be read ({e})"), "name it with --config; README.md has an example"))?;
+        let bytes = std::fs::read(file).map_err(|e| {
+            SettingsError::one(file, 1, format!("the file cannot be read ({e})"), "name it with --config; README.md has an example")
+        })?;
         let folder = file.parent().unwrap_or(Path::new("")).to_owned();
         Self::from_bytes(&bytes, &folder).map_err(|mut faults| {
             faults.sort();
@@ -120,7 +121,9 @@ impl Settings {
             && !public.https
             && !listen.ip().is_loopback()
         {
-            let what = format!("`listen` is {listen}, which other machines can reach, and `public_url` is plain http: whoever is on the way could read sign-in links and session cookies");
+            let what = format!(
+                "`listen` is {listen}, which other machines can reach, and `public_url` is plain http: whoever is on the way could read sign-in links and session cookies"
+            );
             fields.fault(*listen_line, what, "listen on 127.0.0.1, or put TLS in front and write the https address as `public_url`");
         }
         let issuer = issuer.and_then(|node| read_issuer(node, &mut faults));
@@ -154,7 +157,11 @@ fn read_listen(found: &Located<String>, fields: &mut Fields<'_, '_>) -> Option<(
     match found.value.parse() {
         Ok(address) => Some((found.line, address)),
         Err(_) => {
-            fields.fault(found.line, format!("`listen` is “{}”, which is not an address with a port", found.value), "write an IP address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"");
+            fields.fault(
+                found.line,
+                format!("`listen` is “{}”, which is not an address with a port", found.value),
+                "write an IP address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"",
+            );
             None
         }
     }
@@ -181,8 +188,15 @@ fn read_public_url(found: &Located<String>, fields: &mut Fields<'_, '_>) -> Opti
         return None;
     }
     if scheme == "http" && !is_loopback(authority.host()) {
-        let what = format!("`public_url` is plain http to {}: whoever is on the way could read sign-in links and session cookies, and change pages and badges", authority.host());
-        fields.fault(found.line, what, "put TLS in front (a reverse proxy such as Caddy) and write the https address; plain http is for 127.0.0.1 and localhost");
+        let what = format!(
+            "`public_url` is plain http to {}: whoever is on the way could read sign-in links and session cookies, and change pages and badges",
+            authority.host()
+        );
+        fields.fault(
+            found.line,
+            what,
+            "put TLS in front (a reverse proxy such as Caddy) and write the https address; plain http is for 127.0.0.1 and localhost",
+        );
         return None;
     }
     let host = authority.as_str().to_ascii_lowercase();
@@ -200,7 +214,11 @@ fn read_issuer(node: &Node, faults: &mut Vec<Fault>) -> Option<(String, String, 
     let slug = fields.required_text("slug", "a short name for the database that never changes, such as \"example-org\"");
     let contact = fields.required_text("contact", "how people reach you, such as \"badges@example.org\"");
     if let Some(slug) = slug.as_ref().filter(|slug| !is_slug(&slug.value)) {
-        fields.fault(slug.line, format!("`slug` is “{}”", slug.value), "write lower-case letters, digits and single hyphens, such as \"example-org\"");
+        fields.fault(
+            slug.line,
+            format!("`slug` is “{}”", slug.value),
+            "write lower-case letters, digits and single hyphens, such as \"example-org\"",
+        );
         return None;
     }
     Some((name?.value, slug?.value, contact?.value))
@@ -224,7 +242,11 @@ fn read_smtp(node: &Node, faults: &mut Vec<Fault>) -> Option<(String, String)> {
 
 fn read_entries(node: &Node, faults: &mut Vec<Fault>) -> Option<Vec<(Located<String>, EntryChange)>> {
     let Value::Table(entries) = &node.value else {
-        faults.push(Fault::new(node.line, "`entry` is not a table", "write [entry.PROGRAMME] for each programme whose entry rules differ from its pack's"));
+        faults.push(Fault::new(
+            node.line,
+            "`entry` is not a table",
+            "write [entry.PROGRAMME] for each programme whose entry rules differ from its pack's",
+        ));
         return None;
     };
     entries.iter().map(|(name, node)| Some((name.clone(), read_entry(&name.value, node, faults)?))).collect()
@@ -238,7 +260,11 @@ fn read_entry(programme: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<E
     let word = who.as_ref().map_or("", |who| who.value.as_str());
     for (name, wanted) in [("domains", "domains"), ("addresses", "invited")] {
         if fields.get(name).is_some() && word != wanted {
-            fields.fault(fields.line_of(name), format!("`{name}` has no effect here"), format!("write who = \"{wanted}\" beside it, or delete `{name}`"));
+            fields.fault(
+                fields.line_of(name),
+                format!("`{name}` has no effect here"),
+                format!("write who = \"{wanted}\" beside it, or delete `{name}`"),
+            );
         }
     }
     let who = match word {
@@ -270,7 +296,11 @@ fn parse(text: &str) -> (Node, Vec<Fault>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let fault = |error: &toml::de::Error| {
         let line = error.span().map_or(1, |span| lines.of(&span));
-        Fault::new(line, format!("not TOML: {}", error.message().lines().next().unwrap_or_default()), "write `name = value`, one a line, texts in quotation marks")
+        Fault::new(
+            line,
+            format!("not TOML: {}", error.message().lines().next().unwrap_or_default()),
+            "write `name = value`, one a line, texts in quotation marks",
+        )
     };
     (Node { line: 1, value: table_value(table.get_ref(), &lines) }, errors.iter().map(fault).collect())
 }
@@ -360,7 +390,10 @@ tries_a_year = 3
         }
         for url in ["http://badges.example.org", "http://192.168.1.5", "http://localhost.example.org", "http://127.0.0.1.example.org"] {
             let faults = with(url, "127.0.0.1:8080").unwrap_err();
-            assert!(faults.iter().any(|f| f.line == 4 && f.what.contains("could read sign-in links") && f.instead.contains("TLS")), "{url}: {faults:?}");
+            assert!(
+                faults.iter().any(|f| f.line == 4 && f.what.contains("could read sign-in links") && f.instead.contains("TLS")),
+                "{url}: {faults:?}"
+            );
         }
         let faults = with("http://localhost:8080", "0.0.0.0:8080").unwrap_err();
         assert!(faults.iter().any(|f| f.line == 3 && f.what.contains("other machines")), "{faults:?}");

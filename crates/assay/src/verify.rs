@@ -100,7 +100,11 @@ fn unreadable(reason: &str) -> Report {
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = MAX_IMAGE_BYTES as u64 + 1;
-    if path == Path::new("-") { io::stdin().take(limit).read_to_end(&mut bytes)? } else { File::open(path)?.take(limit).read_to_end(&mut bytes)? };
+    if path == Path::new("-") {
+        io::stdin().take(limit).read_to_end(&mut bytes)?
+    } else {
+        File::open(path)?.take(limit).read_to_end(&mut bytes)?
+    };
     Ok(bytes)
 }
 
@@ -115,7 +119,9 @@ fn histories(path: &Path) -> Result<Vec<KeyHistory>, Failure> {
     let shown = path.display();
     let bytes = read(path).map_err(|e| Failure::Usage(format!("--trust {shown}: the file cannot be read: {e}")))?;
     let read = serde_json::from_slice(&bytes);
-    let read = read.map_err(|_| Failure::Usage(format!("--trust {shown}: this is not an issuer's key history; take the file from the issuer's /issuer/keys.json")))?;
+    let read = read.map_err(|_| {
+        Failure::Usage(format!("--trust {shown}: this is not an issuer's key history; take the file from the issuer's /issuer/keys.json"))
+    })?;
     Ok(match read {
         OneOrMany::One(one) => vec![one],
         OneOrMany::Many(many) => many,
@@ -128,7 +134,11 @@ fn status_list(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     let bytes = read(path).map_err(|e| Failure::Usage(format!("--status-list {shown}: the file cannot be read: {e}")))?;
     let document: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
     let id = document.and_then(|d| d.get("id")?.as_str().map(str::to_owned));
-    let id = id.ok_or_else(|| Failure::Usage(format!("--status-list {shown}: this is not a status list credential; take the file from the address in the badge's credentialStatus")))?;
+    let id = id.ok_or_else(|| {
+        Failure::Usage(format!(
+            "--status-list {shown}: this is not a status list credential; take the file from the address in the badge's credentialStatus"
+        ))
+    })?;
     Ok((id, bytes))
 }
 
@@ -187,7 +197,8 @@ fn claim(report: &Report) -> Option<String> {
 
 /// A badge is written by strangers: what could move the cursor, recolour or reverse the text of a terminal is shown as its number.
 fn plain(line: &str) -> String {
-    let tricky = |c: char| c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
+    let tricky =
+        |c: char| c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
     line.chars().map(|c| if tricky(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }
 

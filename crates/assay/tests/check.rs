@@ -25,7 +25,10 @@ fn the_sample_programme_is_sound_and_counted() {
     let pack = sample_pack();
     let (status, words) = said(&assay(["check", pack.to_str().unwrap()]));
     assert_eq!(status, 0, "{words}");
-    assert!(words.contains("items, ") && words.contains("objectives, ") && words.contains("lessons") && words.contains("is sound"), "{words}");
+    assert!(
+        words.contains("items, ") && words.contains("objectives, ") && words.contains("lessons") && words.contains("is sound"),
+        "{words}"
+    );
 
     let output = assay(["check", "--json", pack.to_str().unwrap()]);
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -49,7 +52,11 @@ fn every_fault_has_a_file_and_a_line_and_none_hides_another() {
 
     let (status, words) = said(&assay(["check", pack.to_str().unwrap()]));
     assert_eq!(status, 1, "{words}");
-    for place in [format!("broken/programme.toml:{line}: fault:"), "broken/badge.svg:3: fault:".into(), "broken/items/functions/empty.md:1: fault:".into()] {
+    for place in [
+        format!("broken/programme.toml:{line}: fault:"),
+        "broken/badge.svg:3: fault:".into(),
+        "broken/items/functions/empty.md:1: fault:".into(),
+    ] {
         assert!(words.contains(&place), "{place} in {words}");
     }
 

@@ -161,12 +161,20 @@ impl Person {
         }
         let kept = self.browser.get(&format!("{url}/me/data/export")).unwrap().json();
         let (name, attempt) = (&self.name, &self.attempt);
-        let kept: BTreeMap<u64, BTreeSet<String>> = find(&kept, "answers").as_array().unwrap().iter().filter(|a| a["attempt"] == attempt.as_str()).map(|a| {
-            let words = a["chosen"].as_array().unwrap().iter().map(|w| w.as_str().unwrap().to_owned());
-            (a["question"].as_u64().unwrap(), words.collect())
-        }).collect();
+        let kept: BTreeMap<u64, BTreeSet<String>> = find(&kept, "answers")
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|a| a["attempt"] == attempt.as_str())
+            .map(|a| {
+                let words = a["chosen"].as_array().unwrap().iter().map(|w| w.as_str().unwrap().to_owned());
+                (a["question"].as_u64().unwrap(), words.collect())
+            })
+            .collect();
         for (n, question) in &mut self.questions {
-            let words = |tokens: &BTreeSet<String>| question.options.iter().filter(|(token, _)| tokens.contains(token)).map(|(_, words)| words.clone()).collect::<BTreeSet<_>>();
+            let words = |tokens: &BTreeSet<String>| {
+                question.options.iter().filter(|(token, _)| tokens.contains(token)).map(|(_, words)| words.clone()).collect::<BTreeSet<_>>()
+            };
             let stands = kept.get(&(*n as u64)).cloned().unwrap_or_default();
             let saved = question.saved.clone().unwrap_or_default();
             if stands == words(&saved) {
@@ -190,7 +198,12 @@ fn find<'a>(value: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
 /// Tokens and words of a page's options.
 fn options(page: &str) -> Vec<(String, String)> {
     let inputs = between(page, "name=\"choice\"", "</label>");
-    let option = |input: &&str| Some((between(input, "value=\"", "\"").first()?.to_string(), between(input, "<label", "\u{0}").first()?.split_once('>')?.1.to_owned()));
+    let option = |input: &&str| {
+        Some((
+            between(input, "value=\"", "\"").first()?.to_string(),
+            between(input, "<label", "\u{0}").first()?.split_once('>')?.1.to_owned(),
+        ))
+    };
     inputs.iter().filter_map(option).collect()
 }
 
@@ -202,7 +215,10 @@ fn right(item: &Item, options: &[(String, String)]) -> BTreeSet<String> {
     };
     let count = item.question.options.len();
     let sets = (0_u32..1 << count).filter(|bits| bits.count_ones() == size);
-    let set = sets.map(|bits| (0..count as u8).filter(|i| bits >> i & 1 == 1).collect::<BTreeSet<u8>>()).find(|set| item.key.score(set) == Mark::Right).unwrap();
+    let set = sets
+        .map(|bits| (0..count as u8).filter(|i| bits >> i & 1 == 1).collect::<BTreeSet<u8>>())
+        .find(|set| item.key.score(set) == Mark::Right)
+        .unwrap();
     let words = |i: &u8| item.question.options[usize::from(*i)].as_str();
     set.iter().map(|i| options.iter().find(|(_, html)| html == words(i)).unwrap().0.clone()).collect()
 }
@@ -215,7 +231,9 @@ fn no_acknowledged_answer_is_lost_and_nothing_is_awarded_twice() {
     let mut server = Server::demo(folder.path());
     let url = server.url.clone();
     let mut people: Vec<Person> = (1..=PEOPLE).map(|number| Person::new(&url, number)).collect();
-    thread::scope(|scope| people.iter_mut().take(PASSERS).for_each(|person| drop(scope.spawn(|| assert!(person.know_everything(&url, &pool))))));
+    thread::scope(|scope| {
+        people.iter_mut().take(PASSERS).for_each(|person| drop(scope.spawn(|| assert!(person.know_everything(&url, &pool)))))
+    });
 
     let chance = SeededChance::new([99; 32]);
     for round in 0..ROUNDS {
@@ -231,7 +249,15 @@ fn no_acknowledged_answer_is_lost_and_nothing_is_awarded_twice() {
                 scope.spawn(move || {
                     if hands_in {
                         thread::sleep(wait);
-                        let mut twice = Person { browser: person.browser.clone(), questions: BTreeMap::new(), name: String::new(), chance: SeededChance::new([0; 32]), attempt: person.attempt.clone(), seen: Seen::default(), ..*person };
+                        let mut twice = Person {
+                            browser: person.browser.clone(),
+                            questions: BTreeMap::new(),
+                            name: String::new(),
+                            chance: SeededChance::new([0; 32]),
+                            attempt: person.attempt.clone(),
+                            seen: Seen::default(),
+                            ..*person
+                        };
                         thread::scope(|both| {
                             both.spawn(|| twice.submit(url));
                             person.submit(url);
@@ -249,11 +275,16 @@ fn no_acknowledged_answer_is_lost_and_nothing_is_awarded_twice() {
         });
         server = Server::demo(folder.path());
         let url = server.url.clone();
-        thread::scope(|scope| people.chunks_mut(5).for_each(|some| drop(scope.spawn(|| some.iter_mut().for_each(|person| person.compare(&url, round))))));
+        thread::scope(|scope| {
+            people.chunks_mut(5).for_each(|some| drop(scope.spawn(|| some.iter_mut().for_each(|person| person.compare(&url, round)))))
+        });
     }
     let sum = |count: fn(&Seen) -> usize| people.iter().map(|person| count(&person.seen)).sum::<usize>();
     let (acknowledged, unanswered, submits) = (sum(|s| s.acknowledged), sum(|s| s.unanswered), sum(|s| s.submits_unanswered));
-    println!("{ROUNDS} kills: {acknowledged} answers acknowledged, {unanswered} under way ({} of them stand), {submits} submits under way", sum(|s| s.stood_unanswered));
+    println!(
+        "{ROUNDS} kills: {acknowledged} answers acknowledged, {unanswered} under way ({} of them stand), {submits} submits under way",
+        sum(|s| s.stood_unanswered)
+    );
     assert!(acknowledged > 1000 && unanswered > ROUNDS && submits > 0, "the rounds were too short to say anything");
 
     finish(&server, &mut people, folder.path());
@@ -279,11 +310,13 @@ fn finish(server: &Server, people: &mut [Person], folder: &std::path::Path) {
         assert_eq!(ids.len(), 1, "{} has {ids:?}", person.name);
         let id = ids.first().unwrap();
         person.browser.post(&format!("{url}/me/badges/{id}"), &[("visibility", "link")]).unwrap();
-        let document = wait_for("the signed document", || person.browser.get(&format!("{url}/b/{id}.json")).ok().filter(|page| page.status == 200));
+        let document =
+            wait_for("the signed document", || person.browser.get(&format!("{url}/b/{id}.json")).ok().filter(|page| page.status == 200));
         let path = folder.join(format!("{id}.json"));
         fs::write(&path, document.bytes).unwrap();
         // The demonstration's clock is a day ahead.
-        let (status, words) = said(&assay(["verify", path.to_str().unwrap(), "--trust", keys.to_str().unwrap(), "--at", "2100-01-01T00:00:00Z"]));
+        let (status, words) =
+            said(&assay(["verify", path.to_str().unwrap(), "--trust", keys.to_str().unwrap(), "--at", "2100-01-01T00:00:00Z"]));
         assert_eq!(status, 0, "{words}");
     }
 

@@ -47,7 +47,9 @@ fn a_temporary_demonstration_leaves_nothing() {
     let server = Server::start(["demo", "--listen", "127.0.0.1:0"]);
     let pid = server.child.id();
     // Its folder is what it has open.
-    let open: Vec<PathBuf> = fs::read_dir(format!("/proc/{pid}/fd")).map(|all| all.filter_map(|fd| fs::read_link(fd.ok()?.path()).ok()).collect()).unwrap_or_default();
+    let open: Vec<PathBuf> = fs::read_dir(format!("/proc/{pid}/fd"))
+        .map(|all| all.filter_map(|fd| fs::read_link(fd.ok()?.path()).ok()).collect())
+        .unwrap_or_default();
     let database = open.iter().find(|path| path.ends_with("assay.db")).cloned();
     assert_eq!(server.terminate().code(), Some(0));
     if let Some(database) = database {
@@ -77,7 +79,9 @@ fn a_revoked_badge_shows_it_at_once() {
         path.display().to_string()
     };
     let (badge, list) = (save(&mut visitor, &format!("/b/{id}.json"), "badge.json"), save(&mut visitor, "/status/1", "list.json"));
-    let verify = |badge: &str, list: &str| said(&assay(["verify", badge, "--trust", keys.to_str().unwrap(), "--status-list", list, "--require-status"]));
+    let verify = |badge: &str, list: &str| {
+        said(&assay(["verify", badge, "--trust", keys.to_str().unwrap(), "--status-list", list, "--require-status"]))
+    };
     let (status, words) = verify(&badge, &list);
     assert_eq!(status, 0, "{words}");
     for kind in ["png", "svg"] {

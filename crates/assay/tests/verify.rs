@@ -41,7 +41,11 @@ fn badge(valid_until: Option<&str>) -> Value {
     let spec = BadgeSpec {
         base_url: "https://badges.example".into(),
         credential_id: "abcdefghijklmnopqrstuvwxyz".into(),
-        issuer: IssuerSpec { id: "did:web:badges.example".into(), name: "Example Office".into(), url: Some("https://badges.example".into()) },
+        issuer: IssuerSpec {
+            id: "did:web:badges.example".into(),
+            name: "Example Office".into(),
+            url: Some("https://badges.example".into()),
+        },
         valid_from: time("2026-05-01T10:00:00Z"),
         valid_until: valid_until.map(time),
         awarded: time("2026-05-01T10:00:00Z"),
@@ -92,7 +96,8 @@ impl Files {
 
     /// Runs `assay verify`; words that name one of the files stand for its path. The day is 1 June 2026.
     fn verify(&self, words: &str) -> (i32, String) {
-        let args = words.split_whitespace().map(|word| if word.contains('.') { self.path(word).display().to_string() } else { word.to_owned() });
+        let args =
+            words.split_whitespace().map(|word| if word.contains('.') { self.path(word).display().to_string() } else { word.to_owned() });
         said(&assay(["verify".to_owned(), "--at=2026-06-01T13:00:00Z".to_owned()].into_iter().chain(args)))
     }
 }
@@ -194,7 +199,9 @@ fn json_for_machines() {
 #[test]
 fn wrong_usage() {
     let files = Files::new();
-    for words in ["", "good.json --trust nothing.json", "good.json --trust good.json", "good.json --status-list keys.json", "good.json --frobnicate"] {
+    for words in
+        ["", "good.json --trust nothing.json", "good.json --trust good.json", "good.json --status-list keys.json", "good.json --frobnicate"]
+    {
         assert_eq!(files.verify(words).0, 64, "{words}");
     }
 }

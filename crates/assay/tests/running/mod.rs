@@ -101,7 +101,8 @@ pub struct Browser {
 
 impl Browser {
     pub fn new() -> Self {
-        let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None).timeout_global(Some(Duration::from_secs(20)));
+        let config =
+            Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None).timeout_global(Some(Duration::from_secs(20)));
         Self { agent: config.build().new_agent(), cookie: String::new() }
     }
 
