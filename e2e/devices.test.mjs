@@ -8,6 +8,53 @@ import { stage } from './support/stage.mjs';
 const here = stage();
 const NEWER = /newer answer/i;
 
+/** The options that the page marks as the newer answer. */
+function newer(page) {
+  const marked = page.locator('.options li', { has: page.getByText('newer answer').filter({ visible: true }) });
+  return marked.locator('input[name=choice]').evaluateAll((inputs) => inputs.map((input) => input.value));
+}
+
+test('a choice that met a newer answer is kept until a person decides', async () => {
+  const desk = await here.device();
+  const phone = await here.device();
+  await signInByMail(desk.page, 'undecided@example.org');
+  await signInByMail(phone.page, 'undecided@example.org');
+  const attempt = await begin(desk.page);
+  await phone.page.goto(`${attempt}/questions/1`);
+  await answerWithScripts(desk.page, 0);
+  await choices(phone.page).nth(1).check();
+  await phone.page.getByText(NEWER).first().waitFor();
+  const wanted = await chosen(phone.page);
+
+  await phone.page.reload();
+  await phone.page.getByText(NEWER).first().waitFor();
+  assert.deepEqual(await chosen(phone.page), wanted);
+});
+
+test('going on from a conflict does not leave it behind, and deciding ends it', async () => {
+  const desk = await here.device();
+  const phone = await here.device();
+  await signInByMail(desk.page, 'goes.on@example.org');
+  await signInByMail(phone.page, 'goes.on@example.org');
+  const attempt = await begin(desk.page);
+  await phone.page.goto(`${attempt}/questions/1`);
+  await answerWithScripts(desk.page, 0);
+  const [standing] = await chosen(desk.page);
+  await choices(phone.page).nth(1).check();
+  await phone.page.getByText(NEWER).first().waitFor();
+
+  await go(phone.page, 'next').click();
+  await phone.page.waitForLoadState();
+  assert.match(await text(phone.page), NEWER, 'the page still asks');
+  await phone.page.getByRole('button', { name: /keep the newer/i }).click();
+  await phone.page.waitForTimeout(1000);
+
+  await phone.page.goto(`${attempt}/questions/1`);
+  await phone.page.waitForTimeout(1000);
+  assert.doesNotMatch(await text(phone.page), NEWER, 'it was decided');
+  assert.deepEqual(await chosen(phone.page), [standing]);
+});
+
 test('two devices with scripts', async () => {
   const desk = await here.device();
   const phone = await here.device({ narrow: true });
@@ -24,6 +71,8 @@ test('two devices with scripts', async () => {
   await choices(phone.page).nth(other).check();
   await phone.page.getByText(NEWER).first().waitFor();
   assert.doesNotMatch(await phone.page.locator('#status').innerText(), /^Saved/, 'what was not saved is not called saved');
+
+  assert.deepEqual(await newer(phone.page), [mine], 'the newer answer is marked, not only spoken of');
 
   await desk.page.reload();
   assert.deepEqual(await chosen(desk.page), [mine], 'the first answer stands until a person decides');
@@ -57,6 +106,7 @@ test('two devices without scripts', async () => {
   ]);
   assert.equal(answer.status(), 409);
   assert.match(await text(phone.page), NEWER);
+  assert.deepEqual(await newer(phone.page), [mine]);
 
   await phone.page.locator('button[name=keep][value=theirs]').click();
   await phone.page.goto(`${attempt}/questions/1`);

@@ -50,14 +50,13 @@ async function weigh(page, address) {
   await session.send('Network.enable');
   await session.send('Network.clearBrowserCache');
   await page.goto(address, { waitUntil: 'networkidle' });
-  // Headless Chromium fetches no favicon; a person's browser does.
+  // Whether a headless browser asks for the icon varies; a person's always does, so it is weighed apart.
   const icon = await page.evaluate(() => document.querySelector('link[rel~=icon]')?.getAttribute('href') ?? '/favicon.ico');
   await session.detach();
-  const cost = [...found.values()];
-  if (!icon.startsWith('data:') && !cost.some(({ path }) => path === new URL(icon, page.url()).pathname)) {
-    const answer = await page.request.get(icon);
-    const head = answer.headersArray().reduce((sum, { name, value }) => sum + name.length + value.length + 4, 17);
-    cost.push({ path: new URL(icon, page.url()).pathname, bytes: head + Number(answer.headers()['content-length'] ?? (await answer.body()).length) });
-  }
+  const path = new URL(icon, page.url()).pathname;
+  const cost = [...found.values()].filter((entry) => entry.path !== path);
+  const answer = await page.request.get(icon);
+  const head = answer.headersArray().reduce((sum, { name, value }) => sum + name.length + value.length + 4, 17);
+  cost.push({ path, bytes: head + Number(answer.headers()['content-length'] ?? (await answer.body()).length) });
   return cost;
 }

@@ -13,9 +13,8 @@ use std::{
 use assay_badge::{Issuer, SigningKey};
 use assay_core::{Chance, Clock, UtcMillis, clock::DAY_SECONDS, clock::ShiftedClock, ids::IssuerId, mail::Mail};
 use assay_jobs::{FileJournal, Outbox, Worker, WorkerParts};
-use assay_store::{Store, commands::EnsureIssuer};
+use assay_store::{Bell, Store, commands::EnsureIssuer};
 use assay_web::{App, Demo, Limits, Parts, SamplePerson};
-use tokio::sync::Notify;
 
 use crate::{
     egress::Outward,
@@ -93,7 +92,7 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, Worke
     let store = Store::open_sqlite(&folder.database()).await?;
     let issuer_id = store.run(EnsureIssuer { slug: SLUG.to_owned(), id: IssuerId::random(&*chance), at: clock.now() }).await?;
     let programmes = server::publish(&store, issuer_id, std::slice::from_ref(&pack), &*chance, &*clock).await?;
-    let (bell, outbox) = (Arc::new(Notify::new()), Arc::new(Outbox::default()));
+    let (bell, outbox) = (Arc::new(Bell::default()), Arc::new(Outbox::default()));
     let worker = || WorkerParts {
         store: store.clone(),
         clock: Arc::clone(&clock),

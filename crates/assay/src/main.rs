@@ -1,14 +1,15 @@
 //! Assay, the program: settings, one file per subcommand, and the only place that wires the rooms together.
 //!
-//! `assay demo` and `assay serve` run the same server (`server.rs`); they differ in what they hand it. `check`, `verify` and
-//! `revoke` do their work and leave. Exit status 64 is wrong usage everywhere.
+//! `assay demo` and `assay serve` run the same server (`server.rs`); they differ in what they hand it. the others do their work and leave. Exit status 64 is wrong usage everywhere.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
 
+mod beside;
 mod check;
 mod demo;
 mod egress;
 mod failure;
 mod folder;
+mod grant_time;
 mod out;
 mod packs;
 mod progress;
@@ -47,6 +48,8 @@ enum Command {
     Verify(verify::Args),
     /// Take a badge back.
     Revoke(revoke::Args),
+    /// Give one person more time in a timed attempt.
+    GrantTime(grant_time::Args),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => logged("warn").and_then(|()| waiting(demo::run(args))),
         Command::Serve(args) => logged("info").and_then(|()| waiting(serve::run(args))),
         Command::Revoke(args) => logged("warn").and_then(|()| waiting(revoke::run(args))),
+        Command::GrantTime(args) => logged("warn").and_then(|()| waiting(grant_time::run(args))),
         Command::Check(args) => check::run(&args),
         Command::Verify(args) => verify::run(&args),
     };

@@ -1,26 +1,21 @@
 //! `assay revoke BADGE --reason TEXT`: takes a badge back, beside a running server or without one.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use assay_badge::LIST_VALID_HOURS;
-use assay_core::{
-    Clock,
-    ids::{IssuerId, RowId, Secret128},
-};
+use assay_core::ids::{IssuerId, Secret128};
 use assay_jobs::{Entry, FileJournal, Journal};
 use assay_store::{
     Store,
-    commands::{Act, EnsureIssuer, Revoke},
+    commands::Revoke,
     queries::{AwardForIssue, Badge, BadgeById},
 };
 
 use crate::{
-    demo,
+    beside::{Beside, Where},
     failure::Failure,
     folder::DataFolder,
     out,
-    settings::Settings,
-    system::{SystemChance, SystemClock},
 };
 
 /// Longest reason, in characters.
@@ -35,12 +30,8 @@ pub(crate) struct Args {
     /// Why; it stands in the log.
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// The server's settings file.
-    #[arg(long, value_name = "FILE", conflicts_with = "data", required_unless_present = "data")]
-    config: Option<PathBuf>,
-    /// The data folder itself, such as a demonstration's.
-    #[arg(long, value_name = "FOLDER")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    place: Where,
 }
 
 /// Runs the subcommand.
@@ -50,26 +41,19 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     if reason.is_empty() || reason.chars().count() > REASON_MAX || reason.contains(char::is_control) {
         return Err(Failure::Usage(format!("--reason: write one line of 1 to {REASON_MAX} characters")));
     }
-    let root = match (&args.config, args.data) {
-        (Some(config), _) => Settings::read(config)?.data,
-        (None, Some(data)) => data,
-        (None, None) => return Err(Failure::Usage("name the settings with --config, or the data folder with --data".to_owned())),
-    };
-    let (folder, slug) = DataFolder::existing(&root)?;
-    let store = Store::open_sqlite(&folder.database()).await?;
-    let result = revoke(&store, &folder, slug, &badge_id, reason).await;
-    store.close().await;
+    let beside = args.place.open().await?;
+    let result = revoke(&beside, &badge_id, reason).await;
+    beside.store.close().await;
     result
 }
 
-async fn revoke(store: &Store, folder: &DataFolder, slug: String, badge_id: &Secret128, reason: &str) -> Result<ExitCode, Failure> {
-    let at = SystemClock.now().plus_seconds(demo::moved_seconds(folder));
-    let issuer = store.run(EnsureIssuer { slug, id: IssuerId::random(&SystemChance), at }).await?;
+async fn revoke(beside: &Beside, badge_id: &Secret128, reason: &str) -> Result<ExitCode, Failure> {
+    let Beside { folder, store, issuer, at } = beside;
+    let (issuer, at) = (*issuer, *at);
     let Some(badge) = store.read(BadgeById { issuer, badge_id: badge_id.clone() }).await? else {
         return Err(Failure::Words(format!("there is no badge {badge_id} in {}; nothing was done", folder.root().display())));
     };
-    let act = Act { row: RowId::random(&SystemChance), actor: "operator".to_owned(), at };
-    let revoked = store.run(Revoke { issuer, badge_id: badge_id.clone(), reason: reason.to_owned(), act }).await?;
+    let revoked = store.run(Revoke { issuer, badge_id: badge_id.clone(), reason: reason.to_owned(), act: beside.act() }).await?;
     let written = write_down(store, folder, issuer, &badge, at).await?;
     match revoked {
         None => return Err(Failure::Words(format!("there is no badge {badge_id}; nothing was done"))),

@@ -6,9 +6,8 @@ use assay_badge::{Issuer, KeyHistory, did_web};
 use assay_core::{Chance, Clock, ids::IssuerId};
 use assay_jobs::{FileJournal, Mailer, SmtpMailer, WorkerParts};
 use assay_pack::Pack;
-use assay_store::{Store, commands::EnsureIssuer};
+use assay_store::{Bell, Store, commands::EnsureIssuer};
 use assay_web::{App, Limits, Parts};
-use tokio::sync::Notify;
 
 use crate::{
     egress::Outward,
@@ -49,7 +48,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
 
     let mailer = SmtpMailer::new(&settings.smtp_url, &settings.smtp_from).map_err(Failure::Words)?;
     let mailer: Arc<dyn Mailer> = Arc::new(mailer);
-    let bell = Arc::new(Notify::new());
+    let bell = Arc::new(Bell::default());
     let worker = WorkerParts {
         store: store.clone(),
         clock: Arc::clone(&clock),

@@ -54,11 +54,14 @@ pub(crate) async fn publish(
 /// Serves until told to stop by Ctrl-C or SIGTERM, then ends cleanly: requests first, then the worker, then the database.
 pub(crate) async fn run(listener: TcpListener, app: App, worker: WorkerParts, address: &str) -> Result<(), Failure> {
     let store = worker.store.clone();
+    // The folder's lock says that no other server uses this database: whatever is leased was left by a crash.
+    let worker = Arc::new(Worker::new(worker));
+    worker.take_over().await?;
     let asked = stop_asked()?;
     let (requests_over, rest) = watch::channel(false);
     let working = async {
         tokio::select! {
-            () = Arc::new(Worker::new(worker)).run(rest.clone()) => {}
+            () = worker.run(rest.clone()) => {}
             () = after(rest.clone(), WORKER_GRACE) => tracing::warn!("the worker did not end in time; what it was doing is repeated at the next start"),
         }
     };

@@ -15,12 +15,12 @@ use assay_core::{
     mail::{Mail, retake_calendar},
 };
 use assay_store::{
-    Store, StoreError,
-    commands::{Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, Prune, RetryJob, Submit},
+    Bell, Store, StoreError,
+    commands::{Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob, Submit},
     queries::{AttemptOf, Overdue, ProgrammeVersion, WhereToMail},
 };
 use serde::Deserialize;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::{
     Entry, Journal, MailError, Mailer,
@@ -42,7 +42,7 @@ pub struct WorkerParts {
     /// Where signatures are written down.
     pub journal: Arc<dyn Journal>,
     /// Rung when a job was queued; polling alone would do, later.
-    pub bell: Arc<Notify>,
+    pub bell: Arc<Bell>,
 }
 
 /// A job that is not done.
@@ -94,16 +94,25 @@ impl Worker {
         Self { parts, name, pruned_at: AtomicI64::new(0) }
     }
 
+    /// Takes over what a worker that was killed had leased. Only for whoever is sure to be the only one left: the embedded
+    /// database belongs to one process.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn take_over(&self) -> Result<(), StoreError> {
+        self.parts.store.run(ReleaseLeases {}).await
+    }
+
     /// Works until told to stop.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let lanes = [Lane::Work, Lane::Mail].map(|lane| {
-            let (worker, mut stop) = (Arc::clone(&self), stop.clone());
+            let (worker, mut stop, mut bell) = (Arc::clone(&self), stop.clone(), self.parts.bell.listen());
             tokio::spawn(async move {
                 while !*stop.borrow() {
                     let busy = worker.turn(lane).await;
                     if !busy {
                         tokio::select! {
-                            () = worker.parts.bell.notified() => {}
+                            () = bell.heard() => {}
                             () = tokio::time::sleep(POLL) => {}
                             _ = stop.changed() => {}
                         }
@@ -112,7 +121,7 @@ impl Worker {
             })
         });
         // The lanes end by the same signal; a lane that panicked has been logged by the runtime.
-        let _stopped = stop.wait_for(|stopped| *stopped).await;
+        drop(stop.wait_for(|stopped| *stopped).await);
         for lane in lanes {
             let _ended = lane.await;
         }

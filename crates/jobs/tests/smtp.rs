@@ -24,7 +24,6 @@ use assay_store::{
     commands::{Enqueue, NewJob},
     queries::JobCounts,
 };
-use tokio::sync::Notify;
 
 /// A mail server that prints what it gets.
 struct Server(Child);
@@ -92,7 +91,7 @@ async fn room(port: u16) -> Room {
         issuer: Arc::new(Issuer::demonstration("Test", "http://assay.test", [1; 32], from)),
         mailer: Arc::new(SmtpMailer::new(&format!("smtp://127.0.0.1:{port}"), "Assay <badges@assay.test>").unwrap()),
         journal: Arc::new(FileJournal::new(world.folder.path().join("signing.jsonl"))),
-        bell: Arc::new(Notify::new()),
+        bell: Arc::default(),
     });
     Room { world, worker, clock }
 }

@@ -353,6 +353,9 @@ commands! {
         at: UtcMillis,
     }
 
+    /// Takes every lease back: for a start after a crash, by whoever is alone with the database.
+    ReleaseLeases -> () {}
+
     /// Marks a job as done and forgets its payload.
     FinishJob -> () {
         /// The job.

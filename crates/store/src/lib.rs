@@ -7,10 +7,12 @@
 //! **Invariant:** every "at most one" is a constraint of the schema or a compare-and-set inside one statement, never a check in code.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
 
+mod bell;
 pub mod commands;
 mod engine;
 mod error;
 pub mod queries;
 
+pub use bell::{Bell, Listener};
 pub use engine::{Apply, Command, Query, Store};
 pub use error::StoreError;

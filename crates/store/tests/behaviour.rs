@@ -441,6 +441,8 @@ async fn exposure_is_folded_in_once_and_jobs_are_leased_to_one_worker() {
     let fold = jobs.iter().find(|j| j.kind == "fold-exposure").unwrap();
     assert!(room.world.store.run(lease("b", START)).await.unwrap().is_empty(), "leased to another");
     assert_eq!(room.world.store.run(lease("b", START.plus_seconds(60))).await.unwrap().len(), jobs.len(), "the lease ran out");
+    room.world.store.run(ReleaseLeases {}).await.unwrap();
+    assert_eq!(room.world.store.run(lease("c", START.plus_seconds(60))).await.unwrap().len(), jobs.len(), "taken over after a crash");
     for _ in 0..3 {
         let command = FoldExposure { issuer: ada.issuer, person: ada.person, attempt, job: fold.id, at: START };
         room.world.store.run(command).await.unwrap();

@@ -13,8 +13,7 @@ use assay_core::{
     mail::Mail,
     programme::Programme,
 };
-use assay_store::{Store, commands::NewJob, queries::CurrentProgramme};
-use tokio::sync::Notify;
+use assay_store::{Bell, Store, commands::NewJob, queries::CurrentProgramme};
 
 use crate::{error::Fault, limits::Limits};
 
@@ -84,7 +83,7 @@ pub struct Parts {
     /// Programmes, in order.
     pub programmes: Vec<CurrentProgramme>,
     /// Rung when a job was queued.
-    pub bell: Arc<Notify>,
+    pub bell: Arc<Bell>,
     /// Ways in are limited.
     pub limits: Limits,
     /// The way out.

@@ -9,7 +9,7 @@ use sqlx::Row;
 use super::{Apply, Conn, rows::small};
 use crate::{
     StoreError,
-    commands::{Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, Prune, RetryJob},
+    commands::{Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob},
     queries::{JobCounts, JobFigures, JobState},
 };
 
@@ -55,6 +55,17 @@ impl Apply<Conn> for LeaseJobs {
         // RETURNING promises no order; mails and badges go out in the order they were asked for.
         jobs.sort_by_key(|(run_at, _)| *run_at);
         Ok(jobs.into_iter().map(|(_, job)| job).collect())
+    }
+}
+
+const RELEASE: &str = "UPDATE jobs SET leased_until = NULL WHERE done_at IS NULL AND leased_until IS NOT NULL";
+
+impl Apply<Conn> for ReleaseLeases {
+    type Out = ();
+
+    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        sqlx::query(RELEASE).execute(conn).await?;
+        Ok(())
     }
 }
 

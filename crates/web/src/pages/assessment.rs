@@ -157,7 +157,7 @@ pub(crate) async fn begin(
     let attempt = command.attempt;
     match app.store.run(command).await? {
         Ok(()) => {
-            app.bell.notify_waiters();
+            app.bell.ring();
             Ok(Redirect::to(&format!("/attempts/{attempt}/questions/1")).into_response())
         }
         Err(refused) => show(&app, &who, p, form.name, None, Some(refusal(&refused))),

@@ -95,7 +95,7 @@ pub(crate) async fn become_sample(State(app): State<App>, Path(who): Path<String
 /// `POST /demo/clock`.
 pub(crate) async fn day_ahead(State(app): State<App>) -> Result<Response, Fault> {
     demo(&app)?.day_ahead();
-    app.bell.notify_waiters();
+    app.bell.ring();
     Ok(Redirect::to("/demo").into_response())
 }
 

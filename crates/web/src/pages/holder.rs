@@ -169,7 +169,7 @@ pub(crate) async fn set(
     };
     match app.store.run(command).await?.ok_or_else(Fault::not_found)? {
         BadgeSet::Done => {
-            app.bell.notify_waiters();
+            app.bell.ring();
             Ok(Redirect::to(&format!("/me/badges/{id}?saved=yes")).into_response())
         }
         BadgeSet::NameCorrectedBefore => {

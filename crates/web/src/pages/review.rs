@@ -101,7 +101,7 @@ pub(crate) async fn close(app: &App, who: &SignedIn, id: AttemptId) -> Result<()
         at: app.now(),
     };
     app.store.run(submit).await?.ok_or_else(Fault::not_found)?;
-    app.bell.notify_waiters();
+    app.bell.ring();
     Ok(())
 }
 

@@ -102,7 +102,7 @@ pub(crate) async fn send(State(app): State<App>, place: Place, visitor: Visitor,
         mail,
     };
     app.store.run(command).await?;
-    app.bell.notify_waiters();
+    app.bell.ring();
     page(&Sent { frame: Frame::new(&app, &visitor, "Look into your mail"), address, minutes: LINK_MINUTES })
 }
 

@@ -8,14 +8,13 @@ use assay_core::{Chance, Clock, UtcMillis, chance::SeededChance, clock::SetClock
 use assay_fixtures::{START, World};
 use assay_items::Item;
 use assay_jobs::{FileJournal, Outbox, Worker, WorkerParts};
-use assay_store::{Store, queries::CurrentProgrammes};
+use assay_store::{Bell, Store, queries::CurrentProgrammes};
 use assay_web::{App, Demo, Egress, Fetching, Limits, Parts, SamplePerson, Settings, app};
 use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode, header},
 };
-use tokio::sync::Notify;
 use tower::ServiceExt;
 
 pub const BASE: &str = "http://assay.test";
@@ -77,7 +76,7 @@ impl Server {
         let issuer = Arc::new(Issuer::demonstration("Test issuer", BASE, [3; 32], from));
         let outbox = Arc::new(Outbox::default());
         let journal = world.folder.path().join("signing.jsonl");
-        let bell = Arc::new(Notify::new());
+        let bell = Arc::new(Bell::default());
         let worker = Worker::new(WorkerParts {
             store: world.store.clone(),
             clock: Arc::new(clock.clone()),
