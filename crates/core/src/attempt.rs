@@ -78,15 +78,30 @@ pub enum Saved {
     Closed,
 }
 
+/// The answer that stands when a save comes in.
+#[derive(Clone, Copy, Debug)]
+pub struct StandingAnswer<'a> {
+    /// Its revision.
+    pub revision: i64,
+    /// The device that gave it.
+    pub device: &'a str,
+    /// That device's counter.
+    pub counter: i64,
+    /// What it chose.
+    pub chosen: &'a [OptionToken],
+}
+
 /// What to do with a save, given what stands. The same rule as the guard of the store's statement; there it decides, here it explains.
-pub fn judge_save(save: &Save, standing: Option<(i64, &str, i64)>) -> SaveVerdict {
-    match standing {
-        None => SaveVerdict::Take,
-        Some((_, device, counter)) if device == save.device && counter == save.counter => SaveVerdict::Repeat,
-        Some((_, device, counter)) if device == save.device && counter > save.counter => SaveVerdict::Repeat,
-        Some((_, device, _)) if device == save.device => SaveVerdict::Take,
-        Some((revision, _, _)) if revision == save.base_revision => SaveVerdict::Take,
-        Some(_) => SaveVerdict::Conflict,
+///
+/// A save that does not come later than what its own device said before is a repeat only if it says the same; a page that was left
+/// and came back with another choice is told that a newer answer exists, never that it was saved.
+pub fn judge_save(save: &Save, standing: Option<StandingAnswer<'_>>) -> SaveVerdict {
+    let Some(s) = standing else { return SaveVerdict::Take };
+    match s.device == save.device {
+        true if s.counter < save.counter => SaveVerdict::Take,
+        true if s.chosen == save.chosen => SaveVerdict::Repeat,
+        false if s.revision == save.base_revision => SaveVerdict::Take,
+        _ => SaveVerdict::Conflict,
     }
 }
 
@@ -95,7 +110,7 @@ pub fn judge_save(save: &Save, standing: Option<(i64, &str, i64)>) -> SaveVerdic
 pub enum SaveVerdict {
     /// Write it.
     Take,
-    /// This device said this, or something later, before.
+    /// This device said the same before.
     Repeat,
     /// Another device answered since.
     Conflict,
@@ -117,12 +132,18 @@ mod tests {
 
     #[test]
     fn an_older_answer_never_hides_a_newer_one() {
-        let save = |device: &str, base, counter| Save { chosen: vec![], base_revision: base, device: device.into(), counter };
+        let tokens = |t: &str| vec![OptionToken(t.into())];
+        let save = |device: &str, base, counter| Save { chosen: tokens("x"), base_revision: base, device: device.into(), counter };
+        let judge = |save: Save, revision, device, counter, chosen: &str| {
+            let chosen = tokens(chosen);
+            judge_save(&save, Some(StandingAnswer { revision, device, counter, chosen: &chosen }))
+        };
         assert_eq!(judge_save(&save("a", 0, 1), None), SaveVerdict::Take);
-        assert_eq!(judge_save(&save("a", 0, 1), Some((1, "a", 1))), SaveVerdict::Repeat);
-        assert_eq!(judge_save(&save("a", 0, 2), Some((1, "a", 1))), SaveVerdict::Take);
-        assert_eq!(judge_save(&save("a", 0, 1), Some((2, "a", 2))), SaveVerdict::Repeat);
-        assert_eq!(judge_save(&save("b", 1, 1), Some((1, "a", 1))), SaveVerdict::Take);
-        assert_eq!(judge_save(&save("b", 0, 1), Some((1, "a", 1))), SaveVerdict::Conflict);
+        assert_eq!(judge(save("a", 0, 1), 1, "a", 1, "x"), SaveVerdict::Repeat);
+        assert_eq!(judge(save("a", 0, 2), 1, "a", 1, "y"), SaveVerdict::Take);
+        assert_eq!(judge(save("b", 1, 1), 1, "a", 1, "y"), SaveVerdict::Take);
+        assert_eq!(judge(save("b", 0, 1), 1, "a", 1, "y"), SaveVerdict::Conflict);
+        assert_eq!(judge(save("a", 0, 1), 1, "a", 1, "y"), SaveVerdict::Conflict, "the same page, gone back to, with another choice");
+        assert_eq!(judge(save("a", 0, 1), 2, "a", 2, "y"), SaveVerdict::Conflict, "a late copy says what stands");
     }
 }

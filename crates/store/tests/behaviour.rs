@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use assay_core::{
     UtcMillis,
-    attempt::{Save, SaveVerdict, Saved, StartRefused, judge_save},
+    attempt::{Save, SaveVerdict, Saved, StandingAnswer, StartRefused, judge_save},
     badge::Visibility,
     chance::SeededChance,
     clock::DAY_SECONDS,
@@ -481,22 +481,30 @@ fn the_saves_guard_and_the_rule_agree() {
         let attempt = room.start(ada, START).await;
         let tokens = [room.token(ada, attempt, 1, 0).await, room.token(ada, attempt, 1, 1).await];
         let chance = SeededChance::new([5; 32]);
-        let mut standing: Option<(i64, String, i64)> = None;
+        let mut standing: Option<(i64, Save)> = None;
         for _ in 0..1500 {
             let latest = standing.as_ref().map_or(0, |s| s.0);
             let save = Save {
                 chosen: vec![tokens[chance.below(2)].clone()],
                 base_revision: (latest - chance.below(3) as i64).max(0),
                 device: ["a", "b", "c"][chance.below(3)].into(),
-                counter: standing.as_ref().map_or(1, |s| s.2) + chance.below(4) as i64 - 1,
+                counter: standing.as_ref().map_or(1, |s| s.1.counter) + chance.below(4) as i64 - 1,
             };
-            let verdict = judge_save(&save, standing.as_ref().map(|(r, d, c)| (*r, d.as_str(), *c)));
+            let answer = |(revision, s): &(i64, Save)| (*revision, s.device.clone(), s.counter, s.chosen.clone());
+            let before = standing.as_ref().map(answer);
+            let before = before.as_ref().map(|(revision, device, counter, chosen)| StandingAnswer {
+                revision: *revision,
+                device,
+                counter: *counter,
+                chosen,
+            });
+            let verdict = judge_save(&save, before);
             let command = SaveAnswer { learner: ada, attempt, position: 1, save: save.clone(), at: START };
             let saved = room.world.store.run(command).await.unwrap().unwrap();
             match (verdict, saved) {
                 (SaveVerdict::Take, Saved::Stands { revision, .. }) => {
                     assert_eq!(revision, latest + 1);
-                    standing = Some((revision, save.device, save.counter));
+                    standing = Some((revision, save));
                 }
                 (SaveVerdict::Repeat, Saved::Stands { revision, .. }) => assert_eq!(revision, latest),
                 (SaveVerdict::Conflict, Saved::NewerExists { revision, .. }) => assert_eq!(revision, latest),

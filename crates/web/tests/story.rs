@@ -256,6 +256,20 @@ async fn without_scripts_a_conflict_is_shown_and_settled() {
 }
 
 #[tokio::test]
+async fn a_page_gone_back_to_never_says_saved_over_another_answer() {
+    let server = server().await;
+    let mut b = server.signed_in("ada@example.org").await;
+    let attempt = b.begin("Ada").await;
+    let (one, two) = (b.token(&attempt, 1, "Option 1").await, b.token(&attempt, 1, "Option 2").await);
+    let question = format!("{attempt}/questions/1");
+    assert_eq!(b.form(&question, &format!("choice={one}&revision=0&device=page&counter=1&go=next")).await.status, StatusCode::SEE_OTHER);
+    let again = b.form(&question, &format!("choice={one}&revision=0&device=page&counter=1&go=next")).await;
+    assert_eq!(again.status, StatusCode::SEE_OTHER, "pressed twice");
+    let changed = b.form(&question, &format!("choice={two}&revision=0&device=page&counter=1&go=next")).await;
+    assert_eq!(changed.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
 async fn sign_in_gives_nothing_away_and_links_work_once() {
     let server = server().await;
     let mut known = server.signed_in("ada@example.org").await;

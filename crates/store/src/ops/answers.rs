@@ -2,7 +2,7 @@
 
 use assay_core::{
     UtcMillis,
-    attempt::{SaveVerdict, Saved, judge_save},
+    attempt::{SaveVerdict, Saved, StandingAnswer, judge_save},
     form::{OptionToken, PlacedOption, show},
 };
 use assay_items::{Choice, Question};
@@ -98,11 +98,11 @@ impl Apply<Conn> for SaveAnswer {
             return Ok(Some(Saved::Closed));
         };
         let at = UtcMillis(row.try_get(3)?);
-        Ok(Some(match judge_save(&self.save, Some((revision, row.try_get(1)?, row.try_get(2)?))) {
+        let chosen: Vec<OptionToken> = from_json("answer", row.try_get::<&str, _>(4)?)?;
+        let standing = StandingAnswer { revision, device: row.try_get(1)?, counter: row.try_get(2)?, chosen: &chosen };
+        Ok(Some(match judge_save(&self.save, Some(standing)) {
             SaveVerdict::Repeat => Saved::Stands { revision, at },
-            SaveVerdict::Take | SaveVerdict::Conflict => {
-                Saved::NewerExists { revision, chosen: from_json("answer", row.try_get::<&str, _>(4)?)?, at }
-            }
+            SaveVerdict::Take | SaveVerdict::Conflict => Saved::NewerExists { revision, chosen, at },
         }))
     }
 }
