@@ -31,29 +31,36 @@ test('a choice that met a newer answer is kept until a person decides', async ()
   assert.deepEqual(await chosen(phone.page), wanted);
 });
 
-test('going on from a conflict does not leave it behind, and deciding ends it', async () => {
-  const desk = await here.device();
-  const phone = await here.device();
-  await signInByMail(desk.page, 'goes.on@example.org');
-  await signInByMail(phone.page, 'goes.on@example.org');
-  const attempt = await begin(desk.page);
-  await phone.page.goto(`${attempt}/questions/1`);
-  await answerWithScripts(desk.page, 0);
-  const [standing] = await chosen(desk.page);
-  await choices(phone.page).nth(1).check();
-  await phone.page.getByText(NEWER).first().waitFor();
+for (const { button, whose, stands } of [
+  { button: /keep the newer/i, whose: 'theirs', stands: (desk) => desk },
+  { button: /keep the one chosen/i, whose: 'mine', stands: (_, phone) => phone },
+]) {
+  test(`going on from a conflict does not leave it behind, and deciding for ${whose} ends it`, async () => {
+    const desk = await here.device();
+    const phone = await here.device();
+    const address = `goes.on.${whose}@example.org`;
+    await signInByMail(desk.page, address);
+    await signInByMail(phone.page, address);
+    const attempt = await begin(desk.page);
+    await phone.page.goto(`${attempt}/questions/1`);
+    await answerWithScripts(desk.page, 0);
+    const onDesk = await chosen(desk.page);
+    await choices(phone.page).nth(1).check();
+    await phone.page.getByText(NEWER).first().waitFor();
+    const onPhone = await chosen(phone.page);
 
-  await go(phone.page, 'next').click();
-  await phone.page.waitForLoadState();
-  assert.match(await text(phone.page), NEWER, 'the page still asks');
-  await phone.page.getByRole('button', { name: /keep the newer/i }).click();
-  await phone.page.waitForTimeout(1000);
+    await go(phone.page, 'next').click();
+    await phone.page.waitForTimeout(1000);
+    assert.match(await text(phone.page), NEWER, 'the page still asks');
+    await phone.page.getByRole('button', { name: button }).click();
+    await phone.page.waitForTimeout(1000);
 
-  await phone.page.goto(`${attempt}/questions/1`);
-  await phone.page.waitForTimeout(1000);
-  assert.doesNotMatch(await text(phone.page), NEWER, 'it was decided');
-  assert.deepEqual(await chosen(phone.page), [standing]);
-});
+    await phone.page.goto(`${attempt}/questions/1`);
+    await phone.page.waitForTimeout(1000);
+    assert.doesNotMatch(await text(phone.page), NEWER, 'it was decided');
+    assert.deepEqual(await chosen(phone.page), stands(onDesk, onPhone));
+  });
+}
 
 test('two devices with scripts', async () => {
   const desk = await here.device();

@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    debian,
     metadata::Graph,
     outside,
     process::{cargo, find, pass_through, read, root},
@@ -97,34 +98,10 @@ fn install_tools() -> Result<(), String> {
     if find("npm").is_none() {
         wanted.push("npm");
     }
-    let list = wanted.join(" ");
-    if std::env::var("ASSAY_INSTALL").is_ok_and(|value| value == "no") {
-        return Err(format!("missing: {list}; ASSAY_INSTALL=no forbids installing them"));
-    }
     if std::env::var_os("ASSAY_CHROMIUM").is_some() && chromium().is_none() {
         return Err("ASSAY_CHROMIUM names no file".to_owned());
     }
-    if find("apt-get").is_none() {
-        return Err(format!("missing: {list}; install them (this machine has no apt-get, so it was not tried)"));
-    }
-    let root = read(Command::new("id").arg("-u")).is_ok_and(|words| words.trim() == "0");
-    if !root && read(Command::new("sudo").args(["-n", "true"])).is_err() {
-        return Err(format!("missing: {list}; `sudo apt-get install {list}` (not tried: neither root nor sudo without a password)"));
-    }
-    println!("  installing {list} with apt-get (ASSAY_INSTALL=no forbids it)");
-    pass_through(&mut apt(root, &["update", "-qq"]))?;
-    let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
-    install.extend(&wanted);
-    pass_through(&mut apt(root, &install))
-}
-
-fn apt(root: bool, arguments: &[&str]) -> Command {
-    let mut command = if root { Command::new("env") } else { Command::new("sudo") };
-    if !root {
-        command.args(["-n", "env"]);
-    }
-    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(arguments);
-    command
+    debian::install(&wanted)
 }
 
 /// `npm ci` without any package's own scripts, unless what is there is newer than the lock file.

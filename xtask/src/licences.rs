@@ -12,7 +12,7 @@ use spdx::{Expression, ParseMode};
 use crate::{
     metadata::Graph,
     process::{cargo, find, pass_through, read, root},
-    tally::{Step, on_ci},
+    tally::Step,
 };
 
 /// Both ways; the own one always.
@@ -36,7 +36,7 @@ fn cargo_deny(step: &mut Step) {
     let there = || find("cargo-deny").is_some() || read(&mut cargo(&["deny", "--version"])).is_ok();
     if !there() {
         let asked = std::env::var("ASSAY_INSTALL").ok();
-        if asked.as_deref() == Some("yes") || (on_ci() && asked.as_deref() != Some("no")) {
+        if asked.as_deref() == Some("yes") {
             println!("  cargo-deny is not installed; building it takes some minutes");
             if let Err(words) = pass_through(&mut cargo(&["install", "cargo-deny@0.20.2", "--locked", "--quiet"])) {
                 step.note(format!("cargo-deny could not be installed ({words}); the check above is what was done"));

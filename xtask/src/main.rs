@@ -4,6 +4,7 @@
 //! because a person who waited ten minutes wants to know everything that is wrong.
 
 mod browser;
+mod debian;
 mod e2e;
 mod fmt;
 mod licences;

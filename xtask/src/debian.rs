@@ -1,0 +1,44 @@
+//! Debian's packages: what tests need beside Rust, where that can be had without asking anybody.
+
+use std::process::Command;
+
+use crate::process::{find, pass_through, read};
+
+/// Installs these packages, or says why not and what to do.
+pub(crate) fn install(wanted: &[&str]) -> Result<(), String> {
+    let list = wanted.join(" ");
+    if std::env::var("ASSAY_INSTALL").is_ok_and(|value| value == "no") {
+        return Err(format!("missing: {list}; ASSAY_INSTALL=no forbids installing them"));
+    }
+    if find("apt-get").is_none() {
+        return Err(format!("missing: {list}; install them (this machine has no apt-get, so it was not tried)"));
+    }
+    let root = read(Command::new("id").arg("-u")).is_ok_and(|words| words.trim() == "0");
+    if !root && read(Command::new("sudo").args(["-n", "true"])).is_err() {
+        return Err(format!("missing: {list}; `sudo apt-get install {list}` (not tried: neither root nor sudo without a password)"));
+    }
+    println!("  installing {list} with apt-get (ASSAY_INSTALL=no forbids it)");
+    pass_through(&mut apt(root, &["update", "-qq"]))?;
+    let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    install.extend(wanted);
+    pass_through(&mut apt(root, &install))
+}
+
+fn apt(root: bool, arguments: &[&str]) -> Command {
+    let mut command = if root { Command::new("env") } else { Command::new("sudo") };
+    if !root {
+        command.args(["-n", "env"]);
+    }
+    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]).args(arguments);
+    command
+}
+
+/// The mail server of the mail tests, by Debian's own interpreter, which is the one that has Debian's package.
+pub(crate) fn mail_server() -> Result<(), String> {
+    let there = || ["/usr/bin/python3", "python3"].iter().any(|python| read(Command::new(python).args(["-c", "import aiosmtpd"])).is_ok());
+    if there() {
+        return Ok(());
+    }
+    install(&["python3-aiosmtpd"])?;
+    if there() { Ok(()) } else { Err("python3-aiosmtpd is installed, but Python does not find it".to_owned()) }
+}
