@@ -125,7 +125,8 @@ if (form) {
     save();
   }
 
-  if (kept) { show(kept.chosen); waiting = kept; carry(kept); save(); } else { field("counter").value = next(); }
+  // Where the server's page shows the conflict, its form decides; the copy stays on the device until it has.
+  if (kept && error?.id !== "conflict") { show(kept.chosen); waiting = kept; carry(kept); save(); } else { field("counter").value = next(); }
   form.addEventListener("change", (event) => { if (event.target.name === "choice") choose(); });
   addEventListener("online", () => { pause = 1000; save(); });
   $("#clear").addEventListener("click", (event) => { event.preventDefault(); show([]); choose(); inputs()[0].focus(); });
@@ -150,6 +151,7 @@ if (form) {
     $("#question").focus();
   });
   form.addEventListener("submit", async (event) => {
+    if (event.submitter?.name === "keep") store.remove(key);
     if (event.submitter?.name === "keep" || !waiting) return;
     // Going on while an answer is on its way: wait for it rather than lose it on an error page.
     event.preventDefault();
