@@ -3,12 +3,15 @@
 use std::process::ExitCode;
 
 use assay_badge::LIST_VALID_HOURS;
-use assay_core::ids::{IssuerId, Secret128};
+use assay_core::{
+    UtcMillis,
+    ids::{IssuerId, Secret128},
+};
 use assay_jobs::{Entry, FileJournal, Journal};
 use assay_store::{
     Store,
     commands::Revoke,
-    queries::{AwardForIssue, Badge, BadgeById},
+    queries::{Badge, BadgeById, RevokedOf},
 };
 
 use crate::{
@@ -75,28 +78,25 @@ async fn revoke(beside: &Beside, badge_id: &Secret128, reason: &str) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// A line in the journal, unless there is one: a run that ended between the two is made good by the next.
-async fn write_down(
-    store: &Store,
-    folder: &DataFolder,
-    issuer: IssuerId,
-    badge: &Badge,
-    at: assay_core::UtcMillis,
-) -> Result<bool, Failure> {
-    let award = badge.award.to_string();
-    let path = folder.journal();
+/// A line in the journal for each revoked entry of the badge, unless there is one: a run that ended between the two is made
+/// good by the next.
+async fn write_down(store: &Store, folder: &DataFolder, issuer: IssuerId, badge: &Badge, at: UtcMillis) -> Result<bool, Failure> {
+    let (award, path) = (badge.award.to_string(), folder.journal());
     let before = std::fs::read_to_string(&path).unwrap_or_default();
-    if before.lines().any(|line| line.contains(&award) && line.contains("\"revoked\"")) {
-        return Ok(false);
+    let mut written = false;
+    for revoked in store.read(RevokedOf { issuer, award: badge.award }).await? {
+        let status = (revoked.status_list, revoked.status_index);
+        let place = format!("\"status\":[{},{}]", status.0, status.1);
+        if before.lines().any(|line| line.contains(&award) && line.contains("\"revoked\"") && line.contains(&place)) {
+            continue;
+        }
+        let entry = Entry { at, event: "revoked", award: award.clone(), revision: revoked.revision, status, sha256: String::new() };
+        FileJournal::new(&path)
+            .append(&entry)
+            .map_err(|e| Failure::Words(format!("the badge is revoked, but {e}. Run the same command again when it can be")))?;
+        written = true;
     }
-    let facts = store.read(AwardForIssue { issuer, award: badge.award, person: badge.person }).await?;
-    // A badge that its holder withdrew, or that was never signed, has no place in a list to tell of.
-    let status = facts.and_then(|f| f.intent).map_or((0, 0), |intent| (intent.status_list, intent.status_index));
-    let entry = Entry { at, event: "revoked", award, revision: badge.revision, status, sha256: String::new() };
-    FileJournal::new(&path)
-        .append(&entry)
-        .map_err(|e| Failure::Words(format!("the badge is revoked, but {e}. Run the same command again when it can be")))?;
-    Ok(true)
+    Ok(written)
 }
 
 /// From a link, with or without `.json` and the like, or the bare id.

@@ -134,7 +134,8 @@ impl Seeding<'_> {
         }
         let attempt = AttemptId::random(self.chance);
         let pool = Pool { learner, programme: programme.id.clone(), pool_version: self.current.pool_version.clone() };
-        let pool: Vec<Candidate> = self.store.read(pool).await?.into_iter().map(candidate).collect();
+        let mut pool: Vec<Candidate> = self.store.read(pool).await?.into_iter().map(candidate).collect();
+        pool.sort_by(|a, b| a.item.cmp(&b.item));
         let seed = keyed_seed(self.secret, &[b"form", learner.person.0.as_bytes(), attempt.0.as_bytes()]);
         let request =
             DrawRequest { domains: &programme.domains, pool: &pool, pool_share_percent: programme.entry.pool_share_percent, seed };
@@ -150,6 +151,7 @@ impl Seeding<'_> {
             rules: programme.rules.clone(),
             tries_a_year: programme.entry.tries_a_year,
             form,
+            drawn_from: pool.iter().map(|c| (c.shown, c.seen)).collect(),
             holder_name: name.to_owned(),
             at,
             fold: NewJob {

@@ -59,9 +59,16 @@ impl UtcMillis {
         self.format("%H:%M")
     }
 
-    /// `Tuesday 24 November 2026, 14:02 UTC`.
+    /// This moment, or the next whole second: what can be told exactly in words.
+    #[must_use]
+    pub fn whole_second_up(self) -> Self {
+        Self(self.0.saturating_add(999).div_euclid(1000) * 1000)
+    }
+
+    /// `Tuesday 24 November 2026, 14:02 UTC`, with seconds where there are any: a start at the named time must not be too early.
     pub fn full(self) -> String {
-        self.format("%A %-d %B %Y, %H:%M UTC")
+        let whole_minute = self.0.rem_euclid(60_000) < 1000;
+        self.format(if whole_minute { "%A %-d %B %Y, %H:%M UTC" } else { "%A %-d %B %Y, %H:%M:%S UTC" })
     }
 
     /// Year and month, `(2026, 11)`: what LinkedIn asks for.
@@ -149,7 +156,9 @@ mod tests {
     #[test]
     fn moments_read_as_people_and_machines_expect() {
         let moment = UtcMillis::parse_rfc3339("2026-11-24T14:02:11Z").unwrap();
-        assert_eq!(moment.full(), "Tuesday 24 November 2026, 14:02 UTC");
+        assert_eq!(moment.full(), "Tuesday 24 November 2026, 14:02:11 UTC");
+        assert_eq!(moment.plus_seconds(-11).full(), "Tuesday 24 November 2026, 14:02 UTC");
+        assert_eq!(UtcMillis(moment.0 + 1).whole_second_up(), moment.plus_seconds(1));
         assert_eq!(moment.rfc3339(), "2026-11-24T14:02:11Z");
         assert_eq!(moment.ical(), "20261124T140211Z");
         assert_eq!(moment.plus_months(3).day(), "24 February 2027");

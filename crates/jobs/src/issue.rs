@@ -14,7 +14,7 @@ use assay_core::{
 };
 use assay_store::{
     commands::{Intent, NewJob, RecordIntent, StoreCredential},
-    queries::{AwardForIssue, IssueFacts},
+    queries::{AwardForIssue, IssueFacts, RevokedOf},
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -98,10 +98,13 @@ async fn intend(parts: &WorkerParts, issuer: IssuerId, person: PersonId, facts: 
         return Err(JobError::Later("the status list is more than half full; a second list is needed".into()));
     }
     for _ in 0..64 {
-        let now = parts.clock.now();
+        // A clock that stepped back must not make a badge that is signed before it was earned.
+        let now = parts.clock.now().max(facts.badge.awarded_at);
         let draw: [u8; 8] = parts.chance.bytes();
         let index = (u64::from_be_bytes(draw) % LIST_ENTRIES as u64) as i64;
-        let unsigned = build(&spec(parts, facts, index, now)).to_string();
+        let unsigned = build(&spec(parts, facts, index, now));
+        checked(&unsigned)?;
+        let unsigned = unsigned.to_string();
         let intent = Intent {
             status_list: LIST,
             status_index: index,
@@ -120,12 +123,14 @@ async fn intend(parts: &WorkerParts, issuer: IssuerId, person: PersonId, facts: 
 /// Does an `issue` job.
 pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob) -> Result<(), JobError> {
     let facts = parts.store.read(AwardForIssue { issuer, award: job.award, person: job.person }).await?;
-    let Some(facts) = facts.filter(|f| f.badge.document.is_none()) else { return Ok(()) };
+    // Signed already, or taken back before it was signed.
+    let Some(facts) = facts.filter(|f| f.badge.signed_revision != Some(f.badge.revision) && f.badge.revoked_at.is_none()) else {
+        return Ok(());
+    };
     let intent = intend(parts, issuer, job.person, &facts).await?;
     let unsigned: serde_json::Value =
         serde_json::from_str(&intent.unsigned).map_err(|e| JobError::Later(format!("the intent cannot be read: {e}")))?;
-    lint(&unsigned)
-        .map_err(|problems| JobError::Later(problems.iter().map(|p| format!("{}: {}", p.path, p.words)).collect::<Vec<_>>().join("; ")))?;
+    checked(&unsigned)?;
     let entry = |event, sha256| Entry {
         at: parts.clock.now(),
         event,
@@ -155,8 +160,36 @@ pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob)
         mail: mail(parts, &facts),
         at: parts.clock.now(),
     };
+    parts.write_down(entry("signed", hex(&sha256))).await?;
     parts.store.run(store).await?;
-    parts.write_down(entry("signed", hex(&sha256))).await
+    if facts.badge.revision > 1 {
+        journal_revoked(parts, issuer, &RevokedJob { award: job.award }).await?;
+    }
+    Ok(())
+}
+
+/// The rules of our own issuing.
+fn checked(unsigned: &serde_json::Value) -> Result<(), JobError> {
+    let words =
+        |problems: Vec<assay_badge::Problem>| problems.iter().map(|p| format!("{}: {}", p.path, p.words)).collect::<Vec<_>>().join("; ");
+    lint(unsigned).map_err(|problems| JobError::Later(words(problems)))
+}
+
+/// Payload of a `journal-revoked` job.
+#[derive(Deserialize)]
+pub(crate) struct RevokedJob {
+    award: AwardId,
+}
+
+/// Writes down which status entries of an award are revoked. A line too many does no harm, one too few would.
+pub(crate) async fn journal_revoked(parts: &WorkerParts, issuer: IssuerId, job: &RevokedJob) -> Result<(), JobError> {
+    for entry in parts.store.read(RevokedOf { issuer, award: job.award }).await? {
+        let (revision, status) = (entry.revision, (entry.status_list, entry.status_index));
+        let entry =
+            Entry { at: parts.clock.now(), event: "revoked", award: job.award.to_string(), revision, status, sha256: String::new() };
+        parts.write_down(entry).await?;
+    }
+    Ok(())
 }
 
 /// Our own verifier has the last word before anything leaves.

@@ -18,9 +18,12 @@ pub enum MailError {
     /// The address cannot be put into a mail: it will never be sent.
     #[error("the mail cannot be written: {0}")]
     Unwritable(String),
-    /// The server did not take it: try again.
+    /// The server did not take it now: try again.
     #[error("the mail server did not take it: {0}")]
     NotTaken(String),
+    /// The server says that it never will: worth some tries, since servers are also wrongly set up for a while.
+    #[error("the mail server refuses it: {0}")]
+    Refused(String),
 }
 
 /// A send in progress.
@@ -78,9 +81,23 @@ impl Mailer for SmtpMailer {
     fn send<'a>(&'a self, id: &'a str, mail: &'a Mail, _at: UtcMillis) -> Sending<'a> {
         Box::pin(async move {
             let message = self.message(id, mail)?;
-            self.transport.send(message).await.map_err(|e| MailError::NotTaken(e.to_string()))?;
-            Ok(())
+            // What a server answers may repeat the address; only its number is kept.
+            let words =
+                |e: &lettre::transport::smtp::Error| e.status().map_or_else(|| kind(e).to_owned(), |code| format!("it answered {code}"));
+            self.transport.send(message).await.map(drop).map_err(|e| match e.is_permanent() {
+                true => MailError::Refused(words(&e)),
+                false => MailError::NotTaken(words(&e)),
+            })
         })
+    }
+}
+
+fn kind(error: &lettre::transport::smtp::Error) -> &'static str {
+    match () {
+        () if error.is_timeout() => "it did not answer in time",
+        () if error.is_tls() => "the encrypted connection failed",
+        () if error.is_client() => "the conversation with it failed",
+        () => "it could not be reached",
     }
 }
 

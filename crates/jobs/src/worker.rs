@@ -24,7 +24,7 @@ use tokio::sync::watch;
 
 use crate::{
     Entry, Journal, MailError, Mailer,
-    issue::{IssueJob, issue},
+    issue::{IssueJob, issue, journal_revoked},
 };
 
 /// What a worker works with.
@@ -82,6 +82,8 @@ pub struct Worker {
 }
 
 const LEASE_SECONDS: i64 = 120;
+/// Tries of a mail that a server refuses for good; with the longest pauses this is most of a day.
+const REFUSALS: u32 = 80;
 const PRUNE_SECONDS: i64 = 600;
 const POLL: Duration = Duration::from_millis(500);
 /// Longest pause between two tries of a job.
@@ -176,7 +178,8 @@ impl Worker {
         let unreadable = |e: serde_json::Error| JobError::Never(format!("its payload cannot be read: {e}"));
         match job.kind.as_str() {
             "issue" => issue(&self.parts, job.issuer, &serde_json::from_str::<IssueJob>(&job.payload).map_err(unreadable)?).await,
-            "mail" => self.mail(job.id, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
+            "journal-revoked" => journal_revoked(&self.parts, job.issuer, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
+            "mail" => self.mail(job, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
             "result-mail" => self.result_mail(job, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
             "fold-exposure" => {
                 let AttemptJob { attempt, person } = serde_json::from_str(&job.payload).map_err(unreadable)?;
@@ -187,14 +190,15 @@ impl Worker {
         }
     }
 
-    async fn mail(&self, id: JobId, mail: &Mail) -> Result<(), JobError> {
+    async fn mail(&self, job: &LeasedJob, mail: &Mail) -> Result<(), JobError> {
         let now = self.parts.clock.now();
         if mail.useless_after.is_some_and(|end| end <= now) {
             return Ok(());
         }
-        self.parts.mailer.send(&id.to_string(), mail, now).await.map_err(|e| match e {
+        self.parts.mailer.send(&job.id.to_string(), mail, now).await.map_err(|e| match e {
             MailError::Unwritable(words) => JobError::Never(words),
-            MailError::NotTaken(words) => JobError::Later(words),
+            MailError::Refused(words) if job.tries >= REFUSALS => JobError::Never(words),
+            MailError::NotTaken(words) | MailError::Refused(words) => JobError::Later(words),
         })
     }
 
@@ -251,7 +255,10 @@ impl Worker {
             let chance = &*self.parts.chance;
             let jobs = [JobId::random(chance), JobId::random(chance)];
             let submit = Submit { learner, attempt, award: AwardId::random(chance), badge_id: Secret128::random(chance), jobs, at: now };
-            self.parts.store.run(submit).await?;
+            if let Err(error) = self.parts.store.run(submit).await {
+                // One attempt that cannot be closed must not keep the others open.
+                tracing::error!(%attempt, %error, "an attempt whose time ran out could not be closed");
+            }
         }
         Ok(())
     }

@@ -179,6 +179,9 @@ commands! {
         tries_a_year: Option<u16>,
         /// The form.
         form: Vec<FormItem>,
+        /// What the draw was made from: for every item of the pool in order of its id, how often it had been shown and whether
+        /// this person had seen it. With the seed, the form can be derived again.
+        drawn_from: Vec<(i64, bool)>,
         /// Name for the badge.
         holder_name: String,
         /// Now.

@@ -69,6 +69,13 @@ impl Store {
         }
     }
 
+    /// After an erasure: sees to it that the engine's own log holds no copy of what was erased.
+    pub async fn fold_log(&self) {
+        match self {
+            Self::Sqlite(engine) => engine.fold().await,
+        }
+    }
+
     /// Waits until everything queued is written, and closes.
     pub async fn close(&self) {
         match self {

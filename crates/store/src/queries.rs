@@ -174,6 +174,22 @@ queries! {
         status_list: i64,
     }
 
+    /// Status entries of an award's revoked credentials; for the journal.
+    RevokedOf -> Vec<RevokedEntry> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// The award.
+        award: AwardId,
+    }
+
+    /// What the draw of an attempt was made from, in order of item id.
+    DrawnFrom -> Option<Vec<(i64, bool)>> {
+        /// Who.
+        learner: Learner,
+        /// The attempt.
+        attempt: AttemptId,
+    }
+
     /// Everything that is kept about a person, without keys.
     OwnData -> serde_json::Value {
         /// Who.
@@ -331,6 +347,8 @@ pub struct QuestionRow {
     pub deadline: Option<UtcMillis>,
     /// Programme slug.
     pub programme: String,
+    /// Content version the attempt began with.
+    pub programme_version: String,
 }
 
 /// A badge.
@@ -366,10 +384,23 @@ pub struct Badge {
     pub outcome: Option<Outcome>,
     /// The frozen rules of its attempt.
     pub rules: Rules,
-    /// The signed document of the current revision, once it is signed.
+    /// The newest signed document, once there is one; while a correction is being signed, the one before it.
     pub document: Option<String>,
+    /// The revision that document is of.
+    pub signed_revision: Option<i64>,
     /// Its holder's own page, if they have one.
     pub handle: Option<String>,
+}
+
+/// A credential that is revoked in a status list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevokedEntry {
+    /// Revision of its award.
+    pub revision: i64,
+    /// The list.
+    pub status_list: i64,
+    /// Index in it.
+    pub status_index: i64,
 }
 
 /// What the issuing job needs.

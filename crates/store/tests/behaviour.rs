@@ -15,7 +15,7 @@ use assay_core::{
 use assay_fixtures::{START, World, items, programme};
 use assay_store::{
     commands::*,
-    queries::{AttemptOf, BadgeById, BadgesOf, JobCounts, OwnData, Pool, QuestionOf, RevokedIndexes, StandingOf, WhoIs},
+    queries::{AttemptOf, BadgeById, BadgesOf, DrawnFrom, JobCounts, OwnData, Pool, QuestionOf, RevokedIndexes, StandingOf, WhoIs},
 };
 
 struct Room {
@@ -37,7 +37,7 @@ impl Room {
         let pool = Pool { learner, programme: "sample".into(), pool_version: self.published.pool_version.clone() };
         let pool = self.world.store.read(pool).await.unwrap();
         let attempt = AttemptId::random(&self.world.chance);
-        let candidates: Vec<_> = pool
+        let mut candidates: Vec<_> = pool
             .into_iter()
             .map(|r| assay_measure::Candidate {
                 item: r.item,
@@ -49,6 +49,7 @@ impl Room {
                 seen: r.seen,
             })
             .collect();
+        candidates.sort_by(|a, b| a.item.cmp(&b.item));
         let seed = assay_core::chance::keyed_seed(&[1; 32], &[attempt.0.as_bytes()]);
         let request = assay_measure::DrawRequest { domains: &self.programme.domains, pool: &candidates, pool_share_percent: 50, seed };
         StartAttempt {
@@ -61,6 +62,7 @@ impl Room {
             rules: self.programme.rules.clone(),
             tries_a_year: None,
             form: assay_measure::draw(&request).unwrap(),
+            drawn_from: candidates.iter().map(|c| (c.shown, c.seen)).collect(),
             holder_name: "Ada Example".into(),
             at,
             fold: self.world.job("fold-exposure", attempt.to_string()),
@@ -125,6 +127,64 @@ async fn a_whole_story_fail_wait_refused_retake_pass() {
     let mut new_version = room.start_command(ada, later.plus_seconds(2)).await;
     new_version.badge_version = "2".into();
     assert_eq!(room.world.store.run(new_version).await.unwrap(), Ok(()), "a new badge version opens the assessment again");
+}
+
+#[tokio::test]
+async fn a_form_can_be_derived_again_from_what_is_kept() {
+    let room = room().await;
+    let ada = room.world.person("ada@example.org").await;
+    room.sit(ada, 0, START).await;
+    let command = room.start_command(ada, START.plus_seconds(DAY_SECONDS)).await;
+    let (attempt, form) = (command.attempt, command.form.clone());
+    assert_eq!(room.world.store.run(command).await.unwrap(), Ok(()));
+    let kept = room.world.store.read(DrawnFrom { learner: ada, attempt }).await.unwrap().unwrap();
+    assert!(kept.iter().any(|(_, seen)| *seen));
+    let pool = Pool { learner: ada, programme: "sample".into(), pool_version: room.published.pool_version.clone() };
+    let mut pool = room.world.store.read(pool).await.unwrap();
+    pool.sort_by(|a, b| a.item.cmp(&b.item));
+    let candidate = |(r, (shown, seen)): (assay_store::queries::PoolRow, (i64, bool))| assay_measure::Candidate {
+        item: r.item,
+        domain: r.domain,
+        family: r.family,
+        enemies: r.enemies,
+        options: r.options,
+        shown,
+        seen,
+    };
+    let pool: Vec<_> = pool.into_iter().zip(kept).map(candidate).collect();
+    let seed = assay_core::chance::keyed_seed(&[1; 32], &[attempt.0.as_bytes()]);
+    let request = assay_measure::DrawRequest { domains: &room.programme.domains, pool: &pool, pool_share_percent: 50, seed };
+    assert_eq!(assay_measure::draw(&request).unwrap(), form);
+}
+
+#[tokio::test]
+async fn erasing_in_the_middle_of_an_attempt_counts_as_failing_it() {
+    let room = room().await;
+    let eve = room.world.person("eve@example.org").await;
+    room.start(eve, START).await;
+    room.world.store.run(Erase { learner: eve, address_mac: [2; 32], act: room.world.act(START) }).await.unwrap();
+    let request = RequestSignIn {
+        issuer: room.world.issuer,
+        address: "eve@example.org".into(),
+        token_hash: [9; 32],
+        next_path: "/".into(),
+        at: START,
+        expires_at: START.plus_seconds(900),
+        mail: room.world.job("mail", "back"),
+    };
+    room.world.store.run(request).await.unwrap();
+    let consume = ConsumeSignIn {
+        issuer: room.world.issuer,
+        token_hash: [9; 32],
+        new_person: assay_core::ids::PersonId::random(&room.world.chance),
+        address_mac: [2; 32],
+        session_hash: [10; 32],
+        session_expires_at: START.plus_seconds(900),
+        at: START,
+    };
+    let (back, _) = room.world.store.run(consume).await.unwrap().unwrap();
+    let again = room.start_command(back.learner, START.plus_seconds(1)).await;
+    assert_eq!(room.world.store.run(again).await.unwrap(), Err(StartRefused::Waiting { until: START.plus_seconds(DAY_SECONDS) }));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

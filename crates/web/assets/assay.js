@@ -19,13 +19,15 @@ const store = {
   remove: (key) => { try { localStorage.removeItem(key); } catch { /* nothing kept */ } },
 };
 let device = store.get("assay:device");
-if (!device) store.set("assay:device", (device = crypto.randomUUID().replaceAll("-", "")));
+if (!device) store.set("assay:device", (device = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("")));
 
 const status = $("#status");
 const say = (words, kind = "") => { if (status) { status.textContent = words; status.className = "status " + kind; } };
 const attempt = ($("#sitting") || status)?.dataset.attempt;
 const prefix = `assay:${attempt}:`;
-const unsent = () => Object.keys(localStorage).filter((key) => key.startsWith(prefix));
+const unsent = () => { try { return Object.keys(localStorage).filter((key) => key.startsWith(prefix)); } catch { return []; } };
+// Only what was sent is forgotten: another tab may have put a later answer in its place.
+const forget = (key, answer) => { if (!answer || store.get(key)?.counter === answer.counter) store.remove(key); };
 
 async function send(n, answer) {
   const response = await fetch(`/attempts/${attempt}/questions/${n}/answer`, {
@@ -45,7 +47,7 @@ async function flush(except) {
     const answer = store.get(key);
     try {
       const { code } = await send(n, answer);
-      if (code === 200 || code === 410 || code === 404) store.remove(key);
+      if (code === 200 || code === 410 || code === 404) forget(key, answer);
       else if (code === 409) say(`Question ${n} was answered on another device too. Open it to choose.`, "bad");
     } catch { /* stays kept; the next page or the next connection tries again */ }
   }
@@ -59,6 +61,19 @@ if (attempt) {
 const form = $("#sitting");
 let waiting = null;
 if (attempt && !form) flush();
+
+// Handing in waits for answers that are still on this device.
+const hand = $("form[data-hand-in]");
+if (hand) hand.addEventListener("submit", async (event) => {
+  if (!unsent().length) return;
+  event.preventDefault();
+  await flush();
+  if (unsent().length) say(`Not handed in: the answer to question ${unsent().map((k) => k.slice(prefix.length)).join(", ")} is on this device only. Open that question, or wait for the connection.`, "bad");
+  else location.reload();
+});
+
+// A page that comes back from the browser's memory shows old answers: ask the server.
+addEventListener("pageshow", (event) => { if (event.persisted && attempt) location.reload(); });
 
 if (form) {
   const { n } = form.dataset;
@@ -78,7 +93,8 @@ if (form) {
     if (tag) tag.remove();
     if (tokens.includes(input.value)) label.insertAdjacentHTML("beforeend", ' <span class="tag">newer answer</span>');
   });
-  const next = () => { const c = Math.max(Date.now(), (store.get(`assay:counter:${attempt}`) || 0) + 1); store.set(`assay:counter:${attempt}`, c); return c; };
+  let last = 0;
+  const next = () => { last = Math.max(Date.now(), (store.get(`assay:counter:${attempt}`) || 0) + 1, last + 1); store.set(`assay:counter:${attempt}`, last); return last; };
   const carry = (answer) => { field("counter").value = answer.counter; field("revision").value = answer.base; };
 
   let running = null;
@@ -115,7 +131,7 @@ if (form) {
       }
     }
   }
-  const done = (words, kind) => { waiting = null; store.remove(key); say(words, kind); };
+  const done = (words, kind) => { forget(key, waiting); waiting = null; say(words, kind); };
   const later = () => { clearTimeout(timer); timer = setTimeout(save, pause); pause = Math.min(pause * 2, 15000); };
 
   function choose() {

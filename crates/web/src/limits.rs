@@ -19,14 +19,18 @@ use crate::{App, error::Fault};
 pub(crate) enum Way {
     /// Asking for a sign-in link, from one place.
     AskForLink,
-    /// Mails to one address.
+    /// Mails to one address, asked for from one place.
     MailTo,
+    /// Mails to one address, from everywhere.
+    MailToAnywhere,
     /// Trying a sign-in link.
     TryLink,
     /// Verifying, which costs the server work.
     Verify,
-    /// Drawing a picture.
+    /// Drawing a picture, or showing a badge, which verifies it.
     Picture,
+    /// Beginning an attempt, reporting a problem: writing that no person does often.
+    Write,
 }
 
 /// The limiter.
@@ -45,23 +49,25 @@ impl Limits {
 
     /// For a real server.
     pub fn strict() -> Self {
-        Self::new([30, 3, 60, 60, 240])
+        Self::new([30, 3, 12, 60, 60, 240, 120])
     }
 
     /// For a demonstration on one's own machine and for load tests: as good as none.
     pub fn relaxed() -> Self {
-        Self::new([1_000_000; 5])
+        Self::new([1_000_000; 7])
     }
 
-    fn new([ask, mail, link, verify, picture]: [u32; 5]) -> Self {
+    fn new([ask, mail, anywhere, link, verify, picture, write]: [u32; 7]) -> Self {
         let limiter = |way, quota| (way, DefaultKeyedRateLimiter::keyed(quota));
         Self {
             limiters: vec![
                 limiter(Way::AskForLink, per(Self::HOUR, ask)),
                 limiter(Way::MailTo, per(Self::HOUR, mail)),
+                limiter(Way::MailToAnywhere, per(Self::HOUR, anywhere)),
                 limiter(Way::TryLink, per(Self::HOUR, link)),
                 limiter(Way::Verify, per(Self::MINUTE, verify)),
                 limiter(Way::Picture, per(Self::MINUTE, picture)),
+                limiter(Way::Write, per(Self::HOUR, write)),
             ],
         }
     }

@@ -1,6 +1,7 @@
 //! What every handler can reach.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -124,14 +125,15 @@ impl App {
         self.programmes.iter().find(|p| p.programme.id == id).ok_or_else(Fault::not_found)
     }
 
-    /// The programme as it was in a version: from memory when it is the current one.
-    pub(crate) async fn programme_version(&self, id: &str, version: &str) -> Result<Programme, Fault> {
+    /// The programme as it was in a version: from memory when it is the current one. Its attempts and badges outlive its place in the
+    /// settings.
+    pub(crate) async fn programme_version(&self, id: &str, version: &str) -> Result<Cow<'_, Programme>, Fault> {
         if let Some(current) = self.programmes.iter().find(|p| p.programme.id == id && p.version == version) {
-            return Ok(current.programme.clone());
+            return Ok(Cow::Borrowed(&current.programme));
         }
         let query =
             assay_store::queries::ProgrammeVersion { issuer: self.issuer_id, programme: id.to_owned(), version: version.to_owned() };
-        self.store.read(query).await?.ok_or_else(Fault::not_found)
+        self.store.read(query).await?.map(Cow::Owned).ok_or_else(Fault::not_found)
     }
 
     /// A mail as a job.

@@ -217,7 +217,8 @@ async fn own_data_is_exported_and_erased() {
     let data = export.json();
     assert_eq!(data["person"]["address"], "ada@example.org");
     assert_eq!(data["answers"].as_array().unwrap().len(), 4);
-    assert_eq!(data["attempts"][0]["right"], 4);
+    assert_eq!(data["attempts"][0]["outcome"]["right"], 4);
+    assert_eq!(data["saves"].as_array().unwrap().len(), 4);
     assert!(data["badges"][0]["credential"]["proof"].is_array());
     assert!(!export.text().contains("RATIONALE"));
     assert_eq!(b.form("/me/data/erase", "confirm=erase").await.status, StatusCode::UNPROCESSABLE_ENTITY);

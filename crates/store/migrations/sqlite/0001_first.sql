@@ -62,14 +62,14 @@ CREATE TABLE lesson_marks (
 -- One row per person and programme: the value that a start compares and sets.
 CREATE TABLE standings (
     person_id BLOB NOT NULL, issuer_id BLOB NOT NULL, programme TEXT NOT NULL,
-    next_start_at INTEGER NOT NULL, fails INTEGER NOT NULL, starts INTEGER NOT NULL, passed_version TEXT,
+    next_start_at INTEGER NOT NULL, fails INTEGER NOT NULL, passed_version TEXT,
     PRIMARY KEY (person_id, programme)
 ) STRICT;
 
 CREATE TABLE attempts (
     person_id BLOB NOT NULL, attempt_id BLOB NOT NULL, issuer_id BLOB NOT NULL, programme TEXT NOT NULL,
     programme_version TEXT NOT NULL, pool_version TEXT NOT NULL, badge_version TEXT NOT NULL,
-    rules TEXT NOT NULL, holder_name TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('open', 'submitted')),
+    rules TEXT NOT NULL, draw TEXT NOT NULL, holder_name TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('open', 'submitted')),
     started_at INTEGER NOT NULL, deadline INTEGER, submitted_at INTEGER, outcome TEXT, retake_at INTEGER,
     PRIMARY KEY (person_id, attempt_id)
 ) STRICT;

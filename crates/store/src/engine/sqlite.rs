@@ -37,6 +37,8 @@ pub struct Sqlite {
 
 enum Message {
     Run(Box<dyn Waiting>),
+    /// Folds the write-ahead log in, so that what was erased is not found there either.
+    Fold(oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
 }
 
@@ -83,6 +85,14 @@ impl Sqlite {
     {
         let mut conn = self.readers.acquire().await?;
         query.apply(&mut conn).await
+    }
+
+    pub(super) async fn fold(&self) {
+        let (reply, folded) = oneshot::channel();
+        if self.queue.send(Message::Fold(reply)).await.is_ok() {
+            // A writer that is closing folds it anyway.
+            let _gone = folded.await;
+        }
     }
 
     pub(super) async fn close(&self) {
@@ -159,11 +169,12 @@ impl<C: Command + Apply<Conn, Out = <C as Command>::Out>> Waiting for Typed<C> {
 async fn write(mut conn: Conn, options: SqliteConnectOptions, mut inbox: mpsc::Receiver<Message>) {
     while let Some(first) = inbox.recv().await {
         let mut batch: Vec<Box<dyn Waiting>> = Vec::new();
-        let mut closing = None;
+        let (mut closing, mut folding) = (None, None);
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
                 Message::Run(waiting) => batch.push(waiting),
+                Message::Fold(reply) => folding = Some(reply),
                 Message::Close(reply) => closing = Some(reply),
             }
             next = if batch.len() < BATCH && closing.is_none() { inbox.try_recv().ok() } else { None };
@@ -175,6 +186,13 @@ async fn write(mut conn: Conn, options: SqliteConnectOptions, mut inbox: mpsc::R
         }
         for waiting in batch {
             waiting.finish(commit.clone());
+        }
+        if let Some(reply) = folding {
+            // A reader may still need the log; it is then folded in at the next chance.
+            if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut conn).await {
+                tracing::warn!(%error, "the write-ahead log could not be folded in now");
+            }
+            let _gone = reply.send(());
         }
         if let Some(reply) = closing {
             if let Err(error) = conn.close().await {

@@ -19,7 +19,7 @@ use crate::{
     queries::{QuestionOf, QuestionRow},
 };
 
-const QUESTION: &str = "SELECT i.question, f.options, r.chosen, r.revision, r.saved_at, f.flagged, f.first_shown_at, a.state, a.deadline, a.programme, \
+const QUESTION: &str = "SELECT i.question, f.options, r.chosen, r.revision, r.saved_at, f.flagged, f.first_shown_at, a.state, a.deadline, a.programme, a.programme_version, \
     (SELECT COUNT(*) FROM form_items n WHERE n.person_id = f.person_id AND n.attempt_id = f.attempt_id) \
     FROM form_items f JOIN attempts a ON a.person_id = f.person_id AND a.attempt_id = f.attempt_id \
     JOIN items i ON i.issuer_id = f.issuer_id AND i.programme = f.programme AND i.item_id = f.item_id AND i.version = f.item_version \
@@ -49,7 +49,8 @@ impl Apply<Conn> for QuestionOf {
             state: state(row.try_get(7)?),
             deadline: row.try_get::<Option<i64>, _>(8)?.map(UtcMillis),
             programme: row.try_get(9)?,
-            of: small("form size", row.try_get(10)?)?,
+            programme_version: row.try_get(10)?,
+            of: small("form size", row.try_get(11)?)?,
         }))
     }
 }

@@ -22,20 +22,21 @@ use super::{
 use crate::{
     StoreError,
     commands::{GrantTime, NewJob, NoteShown, StartAttempt, Submit, Submitted},
-    queries::{Attempt, AttemptOf, AttemptsOf, Overdue, QuestionState, Standing, StandingOf, WhoseAttempt},
+    queries::{Attempt, AttemptOf, AttemptsOf, DrawnFrom, Overdue, QuestionState, Standing, StandingOf, WhoseAttempt},
 };
 
 type EngineRow = <<Conn as sqlx::Connection>::Database as sqlx::Database>::Row;
 
-const MAKE_STANDING: &str = "INSERT INTO standings (person_id, issuer_id, programme, next_start_at, fails, starts) VALUES ($1, $2, $3, 0, 0, 0) ON CONFLICT (person_id, programme) DO NOTHING";
-// The start's compare-and-set: whoever loses a race finds the condition false in this very statement.
-const CLAIM_START: &str = "UPDATE standings SET starts = standings.starts + 1 WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 \
+const MAKE_STANDING: &str = "INSERT INTO standings (person_id, issuer_id, programme, next_start_at, fails) VALUES ($1, $2, $3, 0, 0) ON CONFLICT (person_id, programme) DO NOTHING";
+// The start's compare-and-set: whoever loses a race finds the condition false in this very statement. It writes the row it
+// compares, so that two starts at once meet there on any engine.
+const CLAIM_START: &str = "UPDATE standings SET next_start_at = standings.next_start_at WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 \
     AND next_start_at <= $4 AND (passed_version IS NULL OR passed_version <> $5) \
     AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.person_id = $1 AND a.programme = $3 AND a.state = 'open') \
     AND ($6 < 0 OR (SELECT COUNT(*) FROM attempts a WHERE a.person_id = $1 AND a.issuer_id = $2 AND a.programme = $3 AND a.started_at > $7) < $6)";
 // The partial unique index decides even where two such updates could both see no open attempt.
-const NEW_ATTEMPT: &str = "INSERT INTO attempts (person_id, attempt_id, issuer_id, programme, programme_version, pool_version, badge_version, rules, holder_name, state, started_at, deadline) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open', $10, $11) ON CONFLICT DO NOTHING";
+const NEW_ATTEMPT: &str = "INSERT INTO attempts (person_id, attempt_id, issuer_id, programme, programme_version, pool_version, badge_version, rules, draw, holder_name, state, started_at, deadline) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12) ON CONFLICT DO NOTHING";
 const NEW_FORM_ITEM: &str = "INSERT INTO form_items (person_id, attempt_id, position, issuer_id, programme, item_id, item_version, domain, options, shown_before) \
     SELECT $1, $2, $3, $4, $5, $6, p.item_version, $7, $8, $9 FROM pool_items p WHERE p.issuer_id = $4 AND p.programme = $5 AND p.pool_version = $10 AND p.item_id = $6";
 
@@ -61,6 +62,7 @@ impl Apply<Conn> for StartAttempt {
             .bind(&self.pool_version)
             .bind(&self.badge_version)
             .bind(json(&self.rules)?)
+            .bind(json(&self.drawn_from)?)
             .bind(&self.holder_name)
             .bind(self.at.0)
             .bind(deadline);
@@ -279,7 +281,7 @@ impl Submit {
         }
         let row = sqlx::query(FAILS).bind(person).bind(issuer).bind(programme).fetch_one(&mut *conn).await?;
         let fails = small::<u32>("fails", row.try_get(0)?)?.saturating_add(1);
-        let next = ended.plus_seconds(wait_seconds(rules, fails));
+        let next = ended.plus_seconds(wait_seconds(rules, fails)).whole_second_up();
         sqlx::query(FAILED).bind(next.0).bind(i64::from(fails)).bind(person).bind(issuer).bind(programme).execute(&mut *conn).await?;
         self.tell(conn, "result-mail", 1).await?;
         Ok(Some(next))
@@ -329,6 +331,18 @@ impl Apply<Conn> for WhoseAttempt {
     async fn apply(&self, conn: &mut Conn) -> Result<Option<Learner>, StoreError> {
         let row = sqlx::query(WHOSE).bind(self.attempt.0).bind(self.issuer.0).fetch_optional(conn).await?;
         row.map(|r| Ok(Learner { issuer: self.issuer, person: PersonId(r.try_get(0)?) })).transpose()
+    }
+}
+
+const DRAWN_FROM: &str = "SELECT draw FROM attempts WHERE person_id = $1 AND issuer_id = $2 AND attempt_id = $3";
+
+impl Apply<Conn> for DrawnFrom {
+    type Out = Option<Vec<(i64, bool)>>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
+        let query = sqlx::query(DRAWN_FROM).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(self.attempt.0);
+        let row = query.fetch_optional(conn).await?;
+        row.map(|r| from_json("draw", r.try_get::<&str, _>(0)?)).transpose()
     }
 }
 

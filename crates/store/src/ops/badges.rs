@@ -18,7 +18,7 @@ use super::{
 use crate::{
     StoreError,
     commands::{BadgeSet, Intent, NewJob, RecordIntent, Revoke, SetBadge, StoreCredential},
-    queries::{AwardForIssue, Badge, BadgeById, BadgesOf, IssueFacts, PublicPage, RevokedIndexes, WhereToMail},
+    queries::{AwardForIssue, Badge, BadgeById, BadgesOf, IssueFacts, PublicPage, RevokedEntry, RevokedIndexes, RevokedOf, WhereToMail},
 };
 
 type EngineRow = <<Conn as sqlx::Connection>::Database as sqlx::Database>::Row;
@@ -28,10 +28,11 @@ macro_rules! badge_where {
     ($condition:literal) => {
         concat!(
             "SELECT w.award_id, w.person_id, w.badge_id, w.programme, a.programme_version, w.holder_name, w.name_corrected, w.visibility, w.show_score, \
-             w.revision, w.awarded_at, w.revoked_at, w.withdrawn_at, a.outcome, a.rules, c.document, p.handle \
+             w.revision, w.awarded_at, w.revoked_at, w.withdrawn_at, a.outcome, a.rules, c.document, p.handle, c.revision \
              FROM awards w JOIN attempts a ON a.person_id = w.person_id AND a.attempt_id = w.attempt_id \
              JOIN people p ON p.person_id = w.person_id \
-             LEFT JOIN credentials c ON c.award_id = w.award_id AND c.kind = 'ob3' AND c.revision = w.revision WHERE ",
+             LEFT JOIN credentials c ON c.award_id = w.award_id AND c.kind = 'ob3' \
+             AND c.revision = (SELECT MAX(x.revision) FROM credentials x WHERE x.award_id = w.award_id AND x.kind = 'ob3') WHERE ",
             $condition
         )
     };
@@ -65,6 +66,7 @@ fn badge(row: &EngineRow) -> Result<Badge, StoreError> {
         rules: from_json("rules", row.try_get::<&str, _>(14)?)?,
         document: row.try_get(15)?,
         handle: row.try_get(16)?,
+        signed_revision: row.try_get(17)?,
     })
 }
 
@@ -155,7 +157,8 @@ impl Apply<Conn> for Revoke {
 }
 
 const NEW_INTENT: &str = "INSERT INTO credential_intents (award_id, kind, revision, issuer_id, person_id, status_list, status_index, unsigned, verification_method, intended_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
+    SELECT w.award_id, $2, $3, w.issuer_id, w.person_id, $6, $7, $8, $9, $10 FROM awards w \
+    WHERE w.award_id = $1 AND w.issuer_id = $4 AND w.person_id = $5 AND w.withdrawn_at IS NULL ON CONFLICT DO NOTHING";
 const INTENT: &str = "SELECT status_list, status_index, unsigned, verification_method, intended_at FROM credential_intents \
     WHERE award_id = $1 AND kind = $2 AND revision = $3 AND issuer_id = $4";
 
@@ -183,7 +186,7 @@ impl Apply<Conn> for RecordIntent {
 }
 
 const NEW_CREDENTIAL: &str = "INSERT INTO credentials (award_id, kind, revision, issuer_id, person_id, document, sha256, stored_at, revoked_at) \
-    SELECT w.award_id, $1, $2, w.issuer_id, w.person_id, CASE WHEN w.withdrawn_at IS NULL THEN $3 END, $4, $5, COALESCE(w.revoked_at, w.withdrawn_at) \
+    SELECT w.award_id, $1, $2, w.issuer_id, w.person_id, CASE WHEN w.withdrawn_at IS NULL THEN $3 END, $4, $5, COALESCE(w.revoked_at, w.withdrawn_at, CASE WHEN w.revision > $2 THEN $5 END) \
     FROM awards w WHERE w.person_id = $6 AND w.award_id = $7 AND w.issuer_id = $8 ON CONFLICT (award_id, kind, revision) DO NOTHING";
 const REVOKE_EARLIER: &str =
     "UPDATE credentials SET revoked_at = $1 WHERE award_id = $2 AND kind = $3 AND revision < $4 AND issuer_id = $5 AND revoked_at IS NULL";
@@ -235,6 +238,20 @@ impl Apply<Conn> for AwardForIssue {
         let used = sqlx::query(USED).bind(self.issuer.0).bind(FIRST_LIST).fetch_one(conn).await?;
         let address = address.map(|r| r.try_get(0)).transpose()?.flatten();
         Ok(Some(IssueFacts { badge, programme, address, intent, indexes_used: used.try_get(0)? }))
+    }
+}
+
+const REVOKED_OF: &str = "SELECT c.revision, i.status_list, i.status_index FROM credentials c \
+    JOIN credential_intents i ON i.award_id = c.award_id AND i.kind = c.kind AND i.revision = c.revision \
+    WHERE c.award_id = $1 AND c.issuer_id = $2 AND c.revoked_at IS NOT NULL ORDER BY c.revision";
+
+impl Apply<Conn> for RevokedOf {
+    type Out = Vec<RevokedEntry>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Vec<RevokedEntry>, StoreError> {
+        let rows = sqlx::query(REVOKED_OF).bind(self.award.0).bind(self.issuer.0).fetch_all(conn).await?;
+        let entry = |r: &EngineRow| Ok(RevokedEntry { revision: r.try_get(0)?, status_list: r.try_get(1)?, status_index: r.try_get(2)? });
+        rows.iter().map(entry).collect()
     }
 }
 

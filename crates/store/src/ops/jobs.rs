@@ -13,7 +13,9 @@ use crate::{
     queries::{JobCounts, JobFigures, JobState},
 };
 
-const ENQUEUE: &str = "INSERT INTO jobs (job_id, issuer_id, kind, dedup, payload, person_id, run_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, dedup) DO NOTHING";
+// A job that carries a person's data is not queued for somebody who was erased meanwhile.
+const ENQUEUE: &str = "INSERT INTO jobs (job_id, issuer_id, kind, dedup, payload, person_id, run_at) SELECT $1, $2, $3, $4, $5, $6, $7 \
+    WHERE NOT EXISTS (SELECT 1 FROM people p WHERE p.person_id = $6 AND p.erased_at IS NOT NULL) ON CONFLICT (kind, dedup) DO NOTHING";
 
 /// Queues a job in the caller's transaction.
 pub(super) async fn enqueue(conn: &mut Conn, issuer: IssuerId, job: &NewJob) -> Result<(), StoreError> {
@@ -108,8 +110,9 @@ impl Apply<Conn> for FoldExposure {
     }
 }
 
-/// Each binds one moment: now, now, a month ago.
-const PRUNE: [&str; 3] = [
+/// Each binds one moment: now, now, now, a month ago.
+const PRUNE: [&str; 4] = [
+    "DELETE FROM kept_waits WHERE next_start_at <= $1",
     "DELETE FROM sessions WHERE expires_at <= $1",
     "DELETE FROM sign_in_links WHERE expires_at <= $1",
     "DELETE FROM jobs WHERE kind = 'mail' AND done_at IS NOT NULL AND done_at <= $1",
@@ -120,7 +123,7 @@ impl Apply<Conn> for Prune {
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
         let month_ago = self.at.plus_seconds(-30 * DAY_SECONDS);
-        for (statement, moment) in PRUNE.into_iter().zip([self.at, self.at, month_ago]) {
+        for (statement, moment) in PRUNE.into_iter().zip([self.at, self.at, self.at, month_ago]) {
             sqlx::query(statement).bind(moment.0).execute(&mut *conn).await?;
         }
         Ok(())

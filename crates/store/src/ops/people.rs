@@ -1,13 +1,24 @@
 //! Issuers, people, sign-in links, sessions, erasure, the audit log.
 
-use assay_core::ids::{IssuerId, Learner, PersonId};
+use assay_core::{
+    UtcMillis,
+    attempt::wait_seconds,
+    ids::{IssuerId, JobId, Learner, PersonId},
+    programme::Rules,
+};
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::{Apply, Conn, jobs::enqueue};
+use super::{
+    Apply, Conn,
+    jobs::enqueue,
+    rows::{from_json, small},
+};
 use crate::{
     StoreError,
-    commands::{Act, Audit, CloseSession, ConsumeSignIn, EnsureIssuer, Erase, Introduce, MarkLesson, RequestSignIn, SetHandle, TokenHash},
+    commands::{
+        Act, Audit, CloseSession, ConsumeSignIn, EnsureIssuer, Erase, Introduce, MarkLesson, NewJob, RequestSignIn, SetHandle, TokenHash,
+    },
     queries::{LessonsDone, LinkAddress, OwnData, Person, SignedIn, WhoIs},
 };
 
@@ -43,8 +54,8 @@ const NEW_PERSON: &str =
     "INSERT INTO people (person_id, issuer_id, address, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (issuer_id, address) DO NOTHING";
 const PERSON_BY_ADDRESS: &str = "SELECT person_id FROM people WHERE issuer_id = $1 AND address = $2";
 const NEW_SESSION: &str = "INSERT INTO sessions (token_hash, issuer_id, person_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)";
-const TAKE_UP_WAITS: &str = "INSERT INTO standings (person_id, issuer_id, programme, next_start_at, fails, starts) \
-    SELECT $1, issuer_id, programme, next_start_at, fails, 0 FROM kept_waits WHERE issuer_id = $2 AND address_mac = $3";
+const TAKE_UP_WAITS: &str = "INSERT INTO standings (person_id, issuer_id, programme, next_start_at, fails) \
+    SELECT $1, issuer_id, programme, next_start_at, fails FROM kept_waits WHERE issuer_id = $2 AND address_mac = $3";
 
 async fn open_session(conn: &mut Conn, learner: Learner, token_hash: &TokenHash, at: i64, expires_at: i64) -> Result<(), StoreError> {
     let query = sqlx::query(NEW_SESSION).bind(&token_hash[..]).bind(learner.issuer.0).bind(learner.person.0);
@@ -187,7 +198,24 @@ impl Apply<Conn> for Audit {
     }
 }
 
-const WITHDRAWN: &str = "SELECT badge_id FROM awards WHERE person_id = $1 AND issuer_id = $2 AND withdrawn_at IS NULL";
+const OPEN_ATTEMPTS: &str = "SELECT a.programme, a.rules, s.fails FROM attempts a JOIN standings s ON s.person_id = a.person_id AND s.programme = a.programme \
+    WHERE a.person_id = $1 AND a.issuer_id = $2 AND a.state = 'open'";
+const FAIL_OPEN: &str =
+    "UPDATE standings SET next_start_at = $1, fails = standings.fails + 1 WHERE person_id = $2 AND issuer_id = $3 AND programme = $4";
+
+/// Erasing in the middle of an attempt counts as failing it: otherwise it would be a way to read a pool without a wait.
+async fn fail_open_attempts(conn: &mut Conn, learner: Learner, at: UtcMillis) -> Result<(), StoreError> {
+    let (person, issuer) = (learner.person.0, learner.issuer.0);
+    for row in sqlx::query(OPEN_ATTEMPTS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
+        let rules: Rules = from_json("rules", row.try_get::<&str, _>(1)?)?;
+        let fails: u32 = small("fails", row.try_get(2)?)?;
+        let next = at.plus_seconds(wait_seconds(&rules, fails.saturating_add(1))).whole_second_up();
+        sqlx::query(FAIL_OPEN).bind(next.0).bind(person).bind(issuer).bind(row.try_get::<&str, _>(0)?).execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+const WITHDRAWN: &str = "SELECT badge_id, award_id FROM awards WHERE person_id = $1 AND issuer_id = $2 AND withdrawn_at IS NULL";
 const KEEP_WAITS: &str = "INSERT INTO kept_waits (issuer_id, address_mac, programme, next_start_at, fails) \
     SELECT issuer_id, $1, programme, next_start_at, fails FROM standings WHERE person_id = $2 AND issuer_id = $3 AND next_start_at > $4 \
     ON CONFLICT (issuer_id, address_mac, programme) DO UPDATE SET next_start_at = excluded.next_start_at, fails = excluded.fails";
@@ -203,7 +231,7 @@ const ERASE: &[&str] = &[
     "UPDATE credentials SET document = NULL, revoked_at = COALESCE(revoked_at, $3) WHERE person_id = $1 AND issuer_id = $2",
     "UPDATE credential_intents SET unsigned = '' WHERE person_id = $1 AND issuer_id = $2 AND $3 = $3",
     "UPDATE awards SET holder_name = NULL, withdrawn_at = $3 WHERE person_id = $1 AND issuer_id = $2 AND withdrawn_at IS NULL",
-    "UPDATE jobs SET payload = '', done_at = COALESCE(done_at, $3) WHERE person_id = $1 AND issuer_id = $2",
+    "UPDATE jobs SET payload = '', last_error = NULL, done_at = COALESCE(done_at, $3) WHERE person_id = $1 AND issuer_id = $2",
     "DELETE FROM standings WHERE person_id = $1 AND issuer_id = $2 AND $3 = $3",
     "UPDATE people SET address = NULL, handle = NULL, erased_at = $3 WHERE person_id = $1 AND issuer_id = $2",
 ];
@@ -215,9 +243,18 @@ impl Apply<Conn> for Erase {
         let (person, issuer, at) = (self.learner.person.0, self.learner.issuer.0, self.act.at.0);
         let rows = sqlx::query(WITHDRAWN).bind(person).bind(issuer).fetch_all(&mut *conn).await?;
         let withdrawn = rows.iter().map(|r| r.try_get(0)).collect::<Result<Vec<String>, _>>()?;
+        fail_open_attempts(conn, self.learner, self.act.at).await?;
         sqlx::query(KEEP_WAITS).bind(&self.address_mac[..]).bind(person).bind(issuer).bind(at).execute(&mut *conn).await?;
         for &statement in ERASE {
             sqlx::query(statement).bind(person).bind(issuer).bind(at).execute(&mut *conn).await?;
+        }
+        // The journal learns of it afterwards: a restored backup must not bring these badges back.
+        for row in &rows {
+            let award: Uuid = row.try_get(1)?;
+            let payload = serde_json::json!({ "award": award }).to_string();
+            let dedup = format!("{award}/withdrawn");
+            let job = NewJob { id: JobId(award), kind: "journal-revoked", dedup, payload, person: None, run_at: self.act.at };
+            enqueue(conn, self.learner.issuer, &job).await?;
         }
         audit(conn, self.learner.issuer, &self.act, "erase", &person.to_string(), "by the person").await?;
         Ok(withdrawn)
@@ -230,6 +267,9 @@ const OWN_ANSWERS: &str = "SELECT f.attempt_id, f.position, i.question, f.option
     JOIN attempts a ON a.person_id = f.person_id AND a.attempt_id = f.attempt_id \
     LEFT JOIN responses r ON r.person_id = f.person_id AND r.attempt_id = f.attempt_id AND r.position = f.position \
     WHERE f.person_id = $1 AND f.issuer_id = $2 AND f.first_shown_at IS NOT NULL ORDER BY a.started_at, f.attempt_id, f.position";
+const OWN_SAVES: &str =
+    "SELECT attempt_id, position, saved_at FROM response_saves WHERE person_id = $1 AND issuer_id = $2 ORDER BY saved_at";
+const OWN_STANDINGS: &str = "SELECT programme, next_start_at, fails, passed_version FROM standings WHERE person_id = $1 AND issuer_id = $2";
 const OWN_LESSONS: &str = "SELECT programme, lesson, done_at FROM lesson_marks WHERE person_id = $1 AND issuer_id = $2 ORDER BY done_at";
 const OWN_REPORTS: &str =
     "SELECT attempt_id, position, words, reported_at FROM problem_reports WHERE person_id = $1 AND issuer_id = $2 ORDER BY reported_at";
@@ -260,7 +300,19 @@ impl Apply<Conn> for OwnData {
                 (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
             reports.push(serde_json::json!({ "attempt": attempt, "question": position, "words": words, "at": moment(Some(at)) }));
         }
+        let mut saves = Vec::new();
+        for row in sqlx::query(OWN_SAVES).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
+            let (attempt, position, at): (Uuid, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            saves.push(serde_json::json!({ "attempt": attempt, "question": position, "saved_at": moment(Some(at)) }));
+        }
+        let mut standings = Vec::new();
+        for row in sqlx::query(OWN_STANDINGS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
+            let (programme, next, fails, passed): (String, i64, i64, Option<String>) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+            standings.push(serde_json::json!({ "programme": programme, "next_start_at": moment((next > 0).then_some(next)), "failed_attempts": fails, "passed_badge_version": passed }));
+        }
         Ok(serde_json::json!({
+            "saves": saves, "standings": standings,
             "person": { "address": address, "handle": handle, "since": moment(Some(created)) },
             "lessons": lessons, "answers": answers, "reports": reports,
         }))
@@ -268,7 +320,6 @@ impl Apply<Conn> for OwnData {
 }
 
 fn own_answer(row: &<<Conn as sqlx::Connection>::Database as sqlx::Database>::Row) -> Result<serde_json::Value, StoreError> {
-    use super::rows::from_json;
     use assay_core::form::{OptionToken, PlacedOption, show};
     let (attempt, position): (Uuid, i64) = (row.try_get(0)?, row.try_get(1)?);
     let question: assay_items::Question = from_json("question", row.try_get::<&str, _>(2)?)?;

@@ -27,6 +27,7 @@ use crate::{
     App,
     error::Fault,
     frame::{Frame, page},
+    limits::Way,
     session::SignedIn,
 };
 
@@ -148,6 +149,7 @@ pub(crate) async fn begin(
     if let Err(words) = may_enter(&p.entry, &who.0.address) {
         return show(&app, &who, p, form.name, None, Some(Refusal { title: "Not open to this address", words, until: None, link: None }));
     }
+    app.limits.take(Way::Write, &who.0.learner.person.to_string()).map_err(Fault::too_often)?;
     let name = match clean_name(&form.name) {
         Ok(name) if form.honesty == "yes" => name,
         Ok(_) => return show(&app, &who, p, form.name, Some("Tick the honesty statement to begin.".into()), None),
@@ -174,7 +176,8 @@ async fn start(app: &App, current: &CurrentProgramme, learner: Learner, holder_n
     let p = &current.programme;
     let attempt = AttemptId::random(&*app.chance);
     let query = Pool { learner, programme: p.id.clone(), pool_version: current.pool_version.clone() };
-    let pool: Vec<Candidate> = app.store.read(query).await?.into_iter().map(candidate).collect();
+    let mut pool: Vec<Candidate> = app.store.read(query).await?.into_iter().map(candidate).collect();
+    pool.sort_by(|a, b| a.item.cmp(&b.item));
     let seed = keyed_seed(&app.secret, &[b"form", learner.person.0.as_bytes(), attempt.0.as_bytes()]);
     let request = DrawRequest { domains: &p.domains, pool: &pool, pool_share_percent: p.entry.pool_share_percent, seed };
     let form = draw(&request).map_err(|e| Fault::internal(e.to_string()))?;
@@ -189,6 +192,7 @@ async fn start(app: &App, current: &CurrentProgramme, learner: Learner, holder_n
         rules: p.rules.clone(),
         tries_a_year: p.entry.tries_a_year,
         form,
+        drawn_from: pool.iter().map(|c| (c.shown, c.seen)).collect(),
         holder_name,
         at: app.now(),
         fold: NewJob {

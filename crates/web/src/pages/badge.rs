@@ -117,7 +117,8 @@ async fn visible(app: &App, visitor: &Visitor, id: &str) -> Result<Badge, Fault>
     let badge = app.store.read(BadgeById { issuer: app.issuer_id, badge_id }).await?.ok_or_else(Fault::not_found)?;
     let own = visitor.0.as_ref().is_some_and(|p| p.learner.person == badge.person);
     match badge {
-        b if b.withdrawn_at.is_some() => Err(withdrawn()),
+        // One that was never shared never existed for anybody else.
+        b if b.withdrawn_at.is_some() && b.visibility != Visibility::OnlyMe => Err(withdrawn()),
         b if own || b.visibility != Visibility::OnlyMe => Ok(b),
         _ => Err(Fault::not_found()),
     }
@@ -147,19 +148,29 @@ pub(crate) async fn badge(
     let (id, ending) = name.split_once('.').unwrap_or((&name, ""));
     let badge = visible(&app, &visitor, id).await?;
     let document = badge.document.clone().ok_or_else(|| {
+        if let Some(at) = badge.revoked_at {
+            return Fault::new(
+                StatusCode::GONE,
+                "Revoked",
+                format!("The issuer took this badge back on {}, before it was signed.", at.day()),
+            );
+        }
         let words =
             "The badge was earned and is being signed. That takes seconds, at most days where a person looks at it. Come back shortly.";
         Fault { retry_after: Some(5), ..Fault::new(StatusCode::SERVICE_UNAVAILABLE, "Not signed yet", words) }
     })?;
     match ending {
         "" if wants_json(&headers) => Ok(([(header::VARY, "Accept")], json(document)).into_response()),
-        "" => html(&app, &visitor, &badge, &document).await,
+        "" => {
+            place.take(&app, Way::Picture)?;
+            html(&app, &visitor, &badge, &document).await
+        }
         "json" => Ok(json(document)),
         "png" | "svg" => {
             place.take(&app, Way::Picture)?;
             let p = app.programme_version(&badge.programme, &badge.programme_version).await?;
             let picture = picture(&app, &badge, &p);
-            let name = format!("{ending}/{}/{}", badge.badge_id, badge.revision);
+            let name = format!("{ending}/{}/{}", badge.badge_id, badge.signed_revision.unwrap_or(0));
             let png = ending == "png";
             let bytes = app.keep(&name, 3600, move || bake(&picture, &document, png)).await?;
             let kind = if png { "image/png" } else { "image/svg+xml" };
@@ -244,7 +255,7 @@ pub(crate) async fn person(State(app): State<App>, Path(handle): Path<String>, v
         let name = badge.holder_name.clone().unwrap_or_default();
         listed.push(Listed {
             id: badge.badge_id.to_string(),
-            title: p.badge.title,
+            title: p.badge.title.clone(),
             name,
             day: badge.awarded_at.day(),
             revoked: badge.revoked_at.is_some(),

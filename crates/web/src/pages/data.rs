@@ -49,7 +49,7 @@ pub(crate) async fn export(State(app): State<App>, who: SignedIn) -> Result<Resp
         serde_json::json!({
             "id": a.id, "programme": a.programme, "started_at": a.started_at.rfc3339(), "submitted_at": a.submitted_at.map(|at| at.rfc3339()),
             "name_for_badge": a.holder_name, "rules": a.rules,
-            "right": a.outcome.as_ref().map(|o| o.right), "of": a.outcome.as_ref().map(|o| o.of), "passed": a.outcome.as_ref().map(|o| o.passed),
+            "outcome": a.outcome, "next_start_at": a.retake_at.map(|at| at.rfc3339()),
         })
     };
     let badges = app.store.read(BadgesOf { learner }).await?;
@@ -81,6 +81,8 @@ pub(crate) async fn erase(State(app): State<App>, who: SignedIn, Form(form): For
     }
     let act = Act { row: RowId::random(&*app.chance), actor: "the person".into(), at: app.now() };
     app.store.run(Erase { learner: who.0.learner, address_mac: address_mac(&app, &who.0.address), act }).await?;
+    app.store.fold_log().await;
+    app.bell.ring();
     let body = page(&Erased { frame: Frame::new(&app, &Visitor(None), "Erased") })?;
     Ok(([(header::SET_COOKIE, session_cookie(&app, None))], body).into_response())
 }

@@ -102,7 +102,7 @@ async fn show(
         visibility: badge.visibility,
         show_score: badge.show_score,
         score: badge.outcome.as_ref().map_or_else(String::new, |o| format!("{} of {}", o.right, o.of)),
-        ready: badge.document.is_some(),
+        ready: badge.signed_revision == Some(badge.revision),
         revoked: badge.revoked_at.is_some(),
         linkedin: linkedin(app, badge, &title, &public_url),
         public_url,

@@ -63,7 +63,7 @@ pub(crate) fn state_words(badge: &Badge) -> &'static str {
     match badge {
         Badge { withdrawn_at: Some(_), .. } => "withdrawn",
         Badge { revoked_at: Some(_), .. } => "revoked",
-        Badge { document: None, .. } => "being signed",
+        b if b.signed_revision != Some(b.revision) => "being signed",
         Badge { visibility: Visibility::OnlyMe, .. } => "visible to you only",
         Badge { visibility: Visibility::Link, .. } => "visible to anyone with the link",
         Badge { visibility: Visibility::Listed, .. } => "listed on your page",

@@ -66,7 +66,7 @@ async fn row(app: &App, learner: Learner, attempt: AttemptId, position: u16) -> 
 }
 
 /// Renders a question; `sent` is an answer that met a newer one and was not saved.
-fn render(
+async fn render(
     app: &App,
     who: &SignedIn,
     attempt: AttemptId,
@@ -74,7 +74,7 @@ fn render(
     row: &QuestionRow,
     sent: Option<&[OptionToken]>,
 ) -> Result<Response, Fault> {
-    let p = &app.programme(&row.programme)?.programme;
+    let p = app.programme_version(&row.programme, &row.programme_version).await?;
     let standing = |token: &OptionToken| row.chosen.contains(token);
     let option = |(token, html): &(OptionToken, assay_items::Html)| Shown {
         token: token.0.clone(),
@@ -84,7 +84,7 @@ fn render(
     };
     let title = format!("Question {n} of {} - {}", row.of, p.title);
     page(&QuestionPage {
-        frame: Frame::new(app, &who.visitor(), title).of(p).scripted(),
+        frame: Frame::new(app, &who.visitor(), title).of(&p).scripted(),
         attempt,
         n,
         of: row.of,
@@ -113,7 +113,7 @@ pub(crate) async fn question(State(app): State<App>, Path((attempt, n)): Path<(A
     if !row.shown_before {
         app.store.run(NoteShown { learner: who.0.learner, attempt, position: n, at: app.now() }).await?;
     }
-    render(&app, &who, attempt, n, &row, None)
+    render(&app, &who, attempt, n, &row, None).await
 }
 
 /// A question's form as it was sent: one `choice` for each chosen option.
@@ -171,7 +171,7 @@ pub(crate) async fn without_scripts(
             Some(Saved::Stands { .. }) => {}
             Some(Saved::NewerExists { .. }) => {
                 let newer = self::row(&app, learner, attempt, n).await?;
-                let mut response = render(&app, &who, attempt, n, &newer, Some(&sent.chosen))?;
+                let mut response = render(&app, &who, attempt, n, &newer, Some(&sent.chosen)).await?;
                 *response.status_mut() = StatusCode::CONFLICT;
                 return Ok(response);
             }

@@ -14,6 +14,7 @@ use crate::{
     App,
     error::Fault,
     frame::{Frame, page},
+    limits::Way,
     session::SignedIn,
 };
 
@@ -34,8 +35,8 @@ struct ReportPage {
 /// `GET …/report`.
 pub(crate) async fn form(State(app): State<App>, Path((attempt, n)): Path<(AttemptId, u16)>, who: SignedIn) -> Result<Response, Fault> {
     let row = app.store.read(QuestionOf { learner: who.0.learner, attempt, position: n }).await?.ok_or_else(Fault::not_found)?;
-    let frame =
-        Frame::new(&app, &who.visitor(), format!("Report a problem with question {n}")).of(&app.programme(&row.programme)?.programme);
+    let frame = Frame::new(&app, &who.visitor(), format!("Report a problem with question {n}"))
+        .of(&*app.programme_version(&row.programme, &row.programme_version).await?);
     page(&ReportPage { frame, attempt, n, words: String::new(), error: None, sent: false })
 }
 
@@ -61,10 +62,11 @@ pub(crate) async fn report(
     };
     let sent = error.is_none();
     if sent {
+        app.limits.take(Way::Write, &who.0.learner.person.to_string()).map_err(Fault::too_often)?;
         let report = RowId::random(&*app.chance);
         app.store.run(ReportProblem { learner: who.0.learner, report, attempt, position: n, words: words.clone(), at: app.now() }).await?;
     }
     let title = if sent { "Thank you" } else { "Error: Report a problem" };
-    let frame = Frame::new(&app, &who.visitor(), title).of(&app.programme(&row.programme)?.programme);
+    let frame = Frame::new(&app, &who.visitor(), title).of(&*app.programme_version(&row.programme, &row.programme_version).await?);
     page(&ReportPage { frame, attempt, n, words, error, sent })
 }

@@ -43,6 +43,7 @@ struct ResultPage<'a> {
     retake: Option<Moment>,
     retake_open: bool,
     badge: Option<String>,
+    share: u8,
 }
 
 fn band_words(band: Band) -> (&'static str, &'static str) {
@@ -91,6 +92,7 @@ pub(crate) async fn result(State(app): State<App>, Path(id): Path<AttemptId>, wh
         domains,
         lessons,
         badge,
+        share: p.entry.pool_share_percent,
     })
 }
 

@@ -56,18 +56,18 @@ pub(crate) async fn review(State(app): State<App>, Path(id): Path<AttemptId>, wh
         Ok(attempt) => attempt,
         Err(elsewhere) => return Ok(elsewhere),
     };
-    let p = &app.programme(&attempt.programme)?.programme;
-    let frame = Frame::new(&app, &who.visitor(), format!("Review - {}", p.title)).of(p).scripted();
+    let p = app.programme_version(&attempt.programme, &attempt.programme_version).await?;
+    let frame = Frame::new(&app, &who.visitor(), format!("Review - {}", p.title)).of(&p).scripted();
     let answered = attempt.questions.iter().filter(|q| q.answered).count();
     let flagged = attempt.questions.iter().filter(|q| q.flagged).count();
     let deadline = attempt.deadline.map(Moment::from);
     page(&Review { frame, attempt, answered, flagged, deadline })
 }
 
-fn confirmation(app: &App, who: &SignedIn, attempt: Attempt, error: bool) -> Result<Response, Fault> {
-    let p = &app.programme(&attempt.programme)?.programme;
+async fn confirmation(app: &App, who: &SignedIn, attempt: Attempt, error: bool) -> Result<Response, Fault> {
+    let p = app.programme_version(&attempt.programme, &attempt.programme_version).await?;
     let prefix = if error { "Error: " } else { "" };
-    let frame = Frame::new(app, &who.visitor(), format!("{prefix}Hand in - {}", p.title)).of(p).scripted();
+    let frame = Frame::new(app, &who.visitor(), format!("{prefix}Hand in - {}", p.title)).of(&p).scripted();
     let open = attempt.questions.iter().filter(|q| !q.answered).count();
     let wait = plain::waits(&attempt.rules);
     page(&Confirm { frame, attempt, open, wait, error })
@@ -76,7 +76,7 @@ fn confirmation(app: &App, who: &SignedIn, attempt: Attempt, error: bool) -> Res
 /// `GET /attempts/{attempt}/submit`.
 pub(crate) async fn confirm(State(app): State<App>, Path(id): Path<AttemptId>, who: SignedIn) -> Result<Response, Fault> {
     match open_attempt(&app, &who, id).await? {
-        Ok(attempt) => confirmation(&app, &who, attempt, false),
+        Ok(attempt) => confirmation(&app, &who, attempt, false).await,
         Err(elsewhere) => Ok(elsewhere),
     }
 }
@@ -117,7 +117,7 @@ pub(crate) async fn submit(
         Err(elsewhere) => return Ok(elsewhere),
     };
     if form.confirm != "yes" {
-        let mut response = confirmation(&app, &who, attempt, true)?;
+        let mut response = confirmation(&app, &who, attempt, true).await?;
         *response.status_mut() = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
         return Ok(response);
     }
