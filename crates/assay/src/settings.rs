@@ -229,6 +229,18 @@ fn read_smtp(node: &Node, faults: &mut Vec<Fault>) -> Option<(String, String)> {
     let url = fields.required_text("url", "such as \"smtps://user:password@mail.example.org\"");
     let from = fields.required_text("from", "the sender, such as \"Badges <badges@example.org>\"");
     let (url, from) = (url?, from?);
+    // Sign-in links open accounts: they cross no network in clear.
+    let host =
+        url.value.strip_prefix("smtp://").map(|rest| rest.rsplit('@').next().unwrap_or(rest).split(['/', '?']).next().unwrap_or_default());
+    let host = host.map(|h| h.rsplit_once(':').map_or(h, |(name, _)| name).trim_matches(['[', ']']));
+    if host.is_some_and(|h| !is_loopback(h)) && !url.value.contains("tls=required") {
+        fields.fault(
+            url.line,
+            "mails would cross the network without encryption",
+            "write smtps://… or smtp://…?tls=required; plain smtp:// is for a server on this machine",
+        );
+        return None;
+    }
     // The mailer's own judgement, so that a slip is found now and not with the first mail.
     match assay_jobs::SmtpMailer::new(&url.value, &from.value) {
         Ok(_) => Some((url.value, from.value)),

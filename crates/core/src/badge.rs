@@ -1,6 +1,7 @@
 //! Awards: what a badge says about the conditions, who may see it, and the name on it.
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::{UnicodeNormalization, char::canonical_combining_class};
 
 /// Who may see a badge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,19 +120,42 @@ pub enum BadName {
     Unprintable(String),
 }
 
-/// Trims, folds white space and refuses control and direction-changing characters, which could make a badge read as another.
+/// Characters that nobody sees or that change how others read: controls, direction marks, fillers, tags, private use.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}' | '\u{200B}'
+            | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}'
+            | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFF}' | '\u{E000}'..='\u{F8FF}' | '\u{1BCA0}'..='\u{1BCA3}'
+            | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{10FFFF}')
+}
+
+/// Most combining marks on one letter: what living scripts need, and no towers.
+const MARKS_MAX: usize = 4;
+
+/// Trims, folds white space, composes (Unicode NFC), and refuses what could make a badge read as another: hidden and
+/// direction-changing characters, towers of marks, names without a letter, addresses. Joiners stay where scripts need them,
+/// between two letters outside ASCII.
 pub fn clean_name(typed: &str) -> Result<String, BadName> {
-    let name = typed.split_whitespace().collect::<Vec<_>>().join(" ");
-    let tricky = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{E000}'..='\u{F8FF}' | '<' | '>')
-    };
-    if let Some(c) = name.chars().find(|&c| tricky(c)) {
-        return Err(BadName::Unprintable(c.escape_unicode().to_string()));
+    let name: String = typed.split_whitespace().collect::<Vec<_>>().join(" ").nfc().collect();
+    let all: Vec<char> = name.chars().collect();
+    let letter = |c: Option<&char>| c.is_some_and(|c| !c.is_ascii() && !is_hidden(*c) && !c.is_whitespace());
+    let mut marks = 0;
+    for (i, &c) in all.iter().enumerate() {
+        let joiner = matches!(c, '\u{200C}' | '\u{200D}');
+        let joins = joiner && letter(i.checked_sub(1).and_then(|i| all.get(i))) && letter(all.get(i + 1));
+        marks = if canonical_combining_class(c) == 0 { 0 } else { marks + 1 };
+        if is_hidden(c) || (joiner && !joins) || marks > MARKS_MAX || matches!(c, '<' | '>' | '@') {
+            return Err(BadName::Unprintable(c.escape_unicode().to_string()));
+        }
     }
-    match name.chars().count() {
+    if name.contains("://") {
+        return Err(BadName::Unprintable("an address".to_owned()));
+    }
+    match all.len() {
         0 => Err(BadName::Empty),
         n if n > NAME_MAX => Err(BadName::TooLong(n)),
+        _ if !all.iter().any(|c| c.is_alphanumeric()) => Err(BadName::Empty),
         _ => Ok(name),
     }
 }
@@ -144,12 +168,30 @@ mod tests {
     fn names_are_kept_as_people_write_them() {
         assert_eq!(clean_name("  Zoë   O’Connor-Ng ").unwrap(), "Zoë O’Connor-Ng");
         assert_eq!(clean_name("山田 太郎").unwrap(), "山田 太郎");
+        assert_eq!(clean_name("شه\u{200C}ره").unwrap(), "شه\u{200C}ره", "a joiner between letters");
+        assert_eq!(clean_name("Zoe\u{308}").unwrap(), "Zo\u{eb}");
+        assert_eq!(clean_name("Nguyễn Thị Ánh").unwrap(), "Nguyễn Thị Ánh");
     }
 
     #[test]
     fn names_that_would_read_as_something_else_are_refused() {
         assert_eq!(clean_name("   "), Err(BadName::Empty));
         assert!(matches!(clean_name("Ada\u{202E}evil"), Err(BadName::Unprintable(_))));
+        for hidden in [
+            "\u{3164}",
+            "\u{2800}\u{2800}",
+            "\u{AD}",
+            "A\u{61C}b",
+            "Ada\u{E0041}",
+            "a\u{200D}b",
+            "...",
+            "https://evil.example/verify",
+            "a@b",
+            "\u{FE0F}",
+        ] {
+            assert!(clean_name(hidden).is_err(), "{hidden:?}");
+        }
+        assert!(clean_name(&format!("Z{}", "\u{301}\u{302}\u{303}".repeat(20))).is_err(), "a tower of marks");
         assert!(matches!(clean_name(&"x".repeat(81)), Err(BadName::TooLong(81))));
     }
 }

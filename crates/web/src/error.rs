@@ -55,6 +55,11 @@ impl Fault {
         Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "Please wait", words) }
     }
 
+    /// Too much at once.
+    pub(crate) fn busy(words: &str) -> Self {
+        Self { retry_after: Some(3), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "The server is busy", words) }
+    }
+
     /// Something broke on our side.
     pub(crate) fn internal(internal: String) -> Self {
         Self {

@@ -5,7 +5,7 @@ use assay_core::ids::Secret128;
 use axum::{
     Json,
     body::Body,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{Html, IntoResponse, Response},
@@ -56,7 +56,9 @@ struct FaultPage {
 
 /// Turns refusals and faults into pages with a sentence and an id; or into JSON where JSON was asked for.
 pub(crate) async fn faults(State(app): State<App>, request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    // The route, not the address: addresses hold sign-in tokens and badge ids.
+    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |p| p.as_str().to_owned());
+    let method = request.method().clone();
     let wants_json = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with("application/json"))
         || request.headers().get(header::CONTENT_TYPE).is_some_and(|v| v == "application/json");
     let session = token(&app, request.headers());
@@ -72,8 +74,7 @@ pub(crate) async fn faults(State(app): State<App>, request: Request, next: Next)
     let fault = known.unwrap_or_else(|| unknown(status));
     let id = Secret128::random(&*app.chance).as_str()[..10].to_owned();
     if let Some(internal) = &fault.internal {
-        // The path may name an attempt or a badge; the query, which may hold more, is left out.
-        tracing::error!(id, %method, path, internal, "a request failed");
+        tracing::error!(id, %method, route, internal, "a request failed");
     }
     let mut answer = if wants_json {
         Json(serde_json::json!({ "title": fault.title, "detail": fault.words, "status": status.as_u16(), "id": id })).into_response()

@@ -33,6 +33,9 @@ pub(crate) enum Way {
     Write,
 }
 
+/// Keys from which on the limiter forgets; then now and again, since forgetting looks at all of them.
+const FORGET_FROM: usize = 100_000;
+
 /// The limiter.
 pub struct Limits {
     limiters: Vec<(Way, DefaultKeyedRateLimiter<String>)>,
@@ -76,7 +79,7 @@ impl Limits {
     pub(crate) fn take(&self, way: Way, who: &str) -> Result<(), u32> {
         let Some((_, limiter)) = self.limiters.iter().find(|(w, _)| *w == way) else { return Ok(()) };
         // Keys of long-gone visitors would pile up; the limiter forgets those that are full again.
-        if limiter.len() > 100_000 {
+        if limiter.len() > FORGET_FROM && limiter.len().is_multiple_of(1024) {
             limiter.retain_recent();
         }
         limiter.check_key(&who.to_owned()).map_err(|not_until| {

@@ -16,6 +16,8 @@ use assay_core::{
 };
 use assay_store::{Bell, Store, commands::NewJob, queries::CurrentProgramme};
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use crate::{error::Fault, limits::Limits};
 
 /// Settings of this room.
@@ -101,18 +103,29 @@ struct Shared {
     parts: Parts,
     /// Rendered pictures and status lists by name; small, emptied when full.
     kept: Mutex<HashMap<String, Kept>>,
+    /// Uploads that are verified at once: each may hold its whole upload, so they are few.
+    verifying: Semaphore,
 }
 
 /// When it was made, and what.
 type Kept = (UtcMillis, Arc<[u8]>);
 
+const VERIFY_AT_ONCE: usize = 3;
 /// Rendered things kept at most.
 const KEEP: usize = 256;
 
 impl App {
     /// Wraps the parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Shared { parts, kept: Mutex::default() }))
+        Self(Arc::new(Shared { parts, kept: Mutex::default(), verifying: Semaphore::new(VERIFY_AT_ONCE) }))
+    }
+
+    /// Leave to verify an upload, taken before it is read.
+    pub(crate) fn may_verify(&self) -> Result<SemaphorePermit<'_>, Fault> {
+        self.0
+            .verifying
+            .try_acquire()
+            .map_err(|_| Fault::busy("Others are verifying right now. Nothing was checked; try again in a few seconds."))
     }
 
     /// Now.
@@ -149,22 +162,30 @@ impl App {
         seconds: i64,
         make: impl FnOnce() -> Result<Vec<u8>, Fault> + Send + 'static,
     ) -> Result<Arc<[u8]>, Fault> {
-        let now = self.now();
-        let found = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-        if let Some((at, bytes)) = found
-            && now.seconds_since(at) < seconds
-            && at <= now
-        {
+        if let Some(bytes) = self.kept(name, seconds) {
             return Ok(bytes);
         }
         let made = tokio::task::spawn_blocking(make).await.map_err(|e| Fault::internal(e.to_string()))??;
-        let bytes: Arc<[u8]> = made.into();
+        Ok(self.put(name, made))
+    }
+
+    /// Something kept by name, unless it is older than `seconds`.
+    pub(crate) fn kept(&self, name: &str, seconds: i64) -> Option<Arc<[u8]>> {
+        let now = self.now();
+        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was moved back makes everything old.
+        kept.get(name).filter(|(at, _)| *at <= now && now.seconds_since(*at) < seconds).map(|(_, bytes)| Arc::clone(bytes))
+    }
+
+    /// Keeps something by name.
+    pub(crate) fn put(&self, name: &str, bytes: Vec<u8>) -> Arc<[u8]> {
+        let bytes: Arc<[u8]> = bytes.into();
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEEP {
             kept.clear();
         }
-        kept.insert(name.to_owned(), (now, Arc::clone(&bytes)));
-        Ok(bytes)
+        kept.insert(name.to_owned(), (self.now(), Arc::clone(&bytes)));
+        bytes
     }
 }
 

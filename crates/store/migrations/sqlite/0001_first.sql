@@ -10,6 +10,12 @@ CREATE TABLE people (
     UNIQUE (issuer_id, address), UNIQUE (issuer_id, handle)
 ) STRICT;
 
+-- A handle that was given up stays its former owner's, under its hash.
+CREATE TABLE released_handles (
+    issuer_id BLOB NOT NULL, handle_hash BLOB NOT NULL, person_id BLOB NOT NULL,
+    PRIMARY KEY (issuer_id, handle_hash)
+) STRICT;
+
 CREATE TABLE sign_in_links (
     token_hash BLOB PRIMARY KEY, issuer_id BLOB NOT NULL, address TEXT NOT NULL, next_path TEXT NOT NULL,
     created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER

@@ -6,6 +6,7 @@ use assay_core::{
     ids::{IssuerId, JobId, Learner, PersonId},
     programme::Rules,
 };
+use sha2::{Digest, Sha256};
 use sqlx::Row;
 use uuid::Uuid;
 
@@ -50,6 +51,8 @@ impl Apply<Conn> for RequestSignIn {
 
 // Compare-and-set: of two uses at once, one gets the row.
 const USE_LINK: &str = "UPDATE sign_in_links SET used_at = $1 WHERE token_hash = $2 AND issuer_id = $3 AND used_at IS NULL AND expires_at > $1 RETURNING address, next_path";
+// Older links to the same address are of no use any more.
+const USE_OTHERS: &str = "UPDATE sign_in_links SET used_at = $1 WHERE address = $2 AND issuer_id = $3 AND used_at IS NULL";
 const NEW_PERSON: &str =
     "INSERT INTO people (person_id, issuer_id, address, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (issuer_id, address) DO NOTHING";
 const PERSON_BY_ADDRESS: &str = "SELECT person_id FROM people WHERE issuer_id = $1 AND address = $2";
@@ -77,6 +80,7 @@ impl Apply<Conn> for ConsumeSignIn {
         let used = sqlx::query(USE_LINK).bind(self.at.0).bind(&self.token_hash[..]).bind(self.issuer.0).fetch_optional(&mut *conn).await?;
         let Some(link) = used else { return Ok(None) };
         let (address, next_path): (String, String) = (link.try_get(0)?, link.try_get(1)?);
+        sqlx::query(USE_OTHERS).bind(self.at.0).bind(&address).bind(self.issuer.0).execute(&mut *conn).await?;
         let (learner, is_new) = person_at(conn, self.issuer, &address, self.new_person, self.at.0).await?;
         if is_new {
             sqlx::query(TAKE_UP_WAITS).bind(learner.person.0).bind(self.issuer.0).bind(&self.address_mac[..]).execute(&mut *conn).await?;
@@ -108,14 +112,34 @@ impl Apply<Conn> for CloseSession {
 }
 
 const SET_HANDLE: &str = "UPDATE people SET handle = $1 WHERE person_id = $2 AND issuer_id = $3 \
-    AND NOT EXISTS (SELECT 1 FROM people other WHERE other.issuer_id = $3 AND other.handle = $1 AND other.person_id <> $2)";
+    AND NOT EXISTS (SELECT 1 FROM people other WHERE other.issuer_id = $3 AND other.handle = $1 AND other.person_id <> $2) \
+    AND NOT EXISTS (SELECT 1 FROM released_handles r WHERE r.issuer_id = $3 AND r.handle_hash = $4 AND r.person_id <> $2)";
+const OWN_HANDLE: &str = "SELECT handle FROM people WHERE person_id = $1 AND issuer_id = $2 AND handle IS NOT NULL";
+const RELEASE_HANDLE: &str =
+    "INSERT INTO released_handles (issuer_id, handle_hash, person_id) VALUES ($1, $2, $3) ON CONFLICT (issuer_id, handle_hash) DO NOTHING";
+
+fn handle_hash(handle: &str) -> [u8; 32] {
+    Sha256::digest(handle).into()
+}
+
+/// A handle that was given up is nobody else's: links to it stand in applications and on profiles.
+async fn release_handle(conn: &mut Conn, learner: Learner) -> Result<(), StoreError> {
+    let (person, issuer) = (learner.person.0, learner.issuer.0);
+    if let Some(row) = sqlx::query(OWN_HANDLE).bind(person).bind(issuer).fetch_optional(&mut *conn).await? {
+        let hash = handle_hash(row.try_get(0)?);
+        sqlx::query(RELEASE_HANDLE).bind(issuer).bind(&hash[..]).bind(person).execute(conn).await?;
+    }
+    Ok(())
+}
 
 impl Apply<Conn> for SetHandle {
     type Out = bool;
 
     async fn apply(&self, conn: &mut Conn) -> Result<bool, StoreError> {
-        let done = sqlx::query(SET_HANDLE).bind(&self.handle).bind(self.learner.person.0).bind(self.learner.issuer.0).execute(conn).await?;
-        Ok(done.rows_affected() > 0)
+        release_handle(conn, self.learner).await?;
+        let hash = handle_hash(self.handle.as_deref().unwrap_or_default());
+        let set = sqlx::query(SET_HANDLE).bind(&self.handle).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(&hash[..]);
+        Ok(set.execute(conn).await?.rows_affected() > 0)
     }
 }
 
@@ -215,6 +239,13 @@ async fn fail_open_attempts(conn: &mut Conn, learner: Learner, at: UtcMillis) ->
     Ok(())
 }
 
+/// Sign-in mails belong to an address, not yet to a person: their name begins with its keyed hash.
+const ERASE_SIGN_IN_MAILS: &str = "UPDATE jobs SET payload = '', last_error = NULL, done_at = COALESCE(done_at, $1) WHERE kind = 'mail' AND dedup LIKE $2 AND issuer_id = $3";
+
+fn hex(bytes: &TokenHash) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
 const WITHDRAWN: &str = "SELECT badge_id, award_id FROM awards WHERE person_id = $1 AND issuer_id = $2 AND withdrawn_at IS NULL";
 const KEEP_WAITS: &str = "INSERT INTO kept_waits (issuer_id, address_mac, programme, next_start_at, fails) \
     SELECT issuer_id, $1, programme, next_start_at, fails FROM standings WHERE person_id = $2 AND issuer_id = $3 AND next_start_at > $4 \
@@ -244,6 +275,7 @@ impl Apply<Conn> for Erase {
         let rows = sqlx::query(WITHDRAWN).bind(person).bind(issuer).fetch_all(&mut *conn).await?;
         let withdrawn = rows.iter().map(|r| r.try_get(0)).collect::<Result<Vec<String>, _>>()?;
         fail_open_attempts(conn, self.learner, self.act.at).await?;
+        release_handle(conn, self.learner).await?;
         sqlx::query(KEEP_WAITS).bind(&self.address_mac[..]).bind(person).bind(issuer).bind(at).execute(&mut *conn).await?;
         for &statement in ERASE {
             sqlx::query(statement).bind(person).bind(issuer).bind(at).execute(&mut *conn).await?;
@@ -256,6 +288,8 @@ impl Apply<Conn> for Erase {
             let job = NewJob { id: JobId(award), kind: "journal-revoked", dedup, payload, person: None, run_at: self.act.at };
             enqueue(conn, self.learner.issuer, &job).await?;
         }
+        let mails = format!("sign-in/{}/%", hex(&self.address_mac));
+        sqlx::query(ERASE_SIGN_IN_MAILS).bind(at).bind(mails).bind(issuer).execute(&mut *conn).await?;
         audit(conn, self.learner.issuer, &self.act, "erase", &person.to_string(), "by the person").await?;
         Ok(withdrawn)
     }

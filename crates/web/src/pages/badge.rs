@@ -2,7 +2,7 @@
 
 use askama::Template;
 use assay_art::{BadgePicture, Hallmark, badge_svg, hallmark, raster};
-use assay_badge::{Outcome, Status, Verdict};
+use assay_badge::{Outcome, Report, Status, Verdict};
 use assay_core::{badge::Visibility, ids::Secret128, programme::Programme};
 use assay_store::queries::{Badge, BadgeById, PublicPage};
 use axum::{
@@ -23,6 +23,8 @@ use crate::{
 
 /// Side of the PNG, in pixels.
 const PIXELS: u32 = 600;
+/// Seconds for which a verification of a public page is kept.
+const REPORT_SECONDS: i64 = 60;
 
 /// What the page says first.
 struct Standing {
@@ -53,7 +55,16 @@ struct BadgePage<'a> {
 
 /// What our own verifier says of the document, in words for a passer-by.
 async fn standing(app: &App, badge: &Badge, document: &str) -> Result<Standing, Fault> {
-    let report = report(app, document.as_bytes().to_vec()).await?;
+    // Kept for a while, so that a badge that many look at is verified once a minute.
+    let name = format!("report/{}/{}/{}", badge.badge_id, badge.signed_revision.unwrap_or(0), badge.revoked_at.is_some());
+    let report: Report = match app.kept(&name, REPORT_SECONDS) {
+        Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| Fault::internal(e.to_string()))?,
+        None => {
+            let report = report(app, document.to_owned().into()).await?;
+            app.put(&name, serde_json::to_vec(&report).map_err(|e| Fault::internal(e.to_string()))?);
+            report
+        }
+    };
     let failed = || report.checks.iter().find(|c| c.outcome == Outcome::Failed).map_or_else(String::new, |c| c.words.clone());
     Ok(match (report.verdict, report.status, badge.revoked_at) {
         // The list that is published may be some seconds older than the database.
@@ -68,7 +79,8 @@ async fn standing(app: &App, badge: &Badge, document: &str) -> Result<Standing, 
         (Verdict::Valid, ..) => Standing {
             class: "valid",
             word: "Valid",
-            words: "The signature was checked just now: signed by this issuer, unchanged since, not revoked, not expired.".to_owned(),
+            words: "The signature was checked within the last minute: signed by this issuer, unchanged since, not revoked, not expired."
+                .to_owned(),
         },
         (Verdict::NotValid, ..) => Standing { class: "revoked", word: "Not valid", words: failed() },
         _ => Standing {

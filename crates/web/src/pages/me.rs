@@ -127,6 +127,30 @@ pub(crate) async fn page_form(State(app): State<App>, who: SignedIn) -> Result<R
     })
 }
 
+/// Handles that would speak for the issuer or the server.
+const RESERVED: [&str; 20] = [
+    "about",
+    "abuse",
+    "admin",
+    "administrator",
+    "assay",
+    "badge",
+    "badges",
+    "help",
+    "info",
+    "issuer",
+    "mail",
+    "official",
+    "operator",
+    "root",
+    "security",
+    "staff",
+    "support",
+    "system",
+    "verify",
+    "www",
+];
+
 /// The form of the own page.
 #[derive(Deserialize)]
 pub(crate) struct HandleForm {
@@ -140,11 +164,13 @@ pub(crate) async fn set_page(State(app): State<App>, who: SignedIn, Form(form): 
     let handle = form.handle.trim().to_lowercase();
     let sound = (3..=40).contains(&handle.len())
         && handle.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !handle.contains("--")
         && !handle.starts_with('-')
         && !handle.ends_with('-');
     let remove = form.go == "remove";
     let error = match () {
         () if remove => None,
+        () if RESERVED.contains(&handle.as_str()) => Some("This word could be taken for the issuer. Choose another."),
         () if !sound => Some("Use 3 to 40 letters a to z, digits and hyphens, not beginning or ending with a hyphen."),
         () => None,
     };

@@ -93,7 +93,7 @@ pub(crate) async fn send(State(app): State<App>, place: Place, visitor: Visitor,
     let token = Secret128::random(&*app.chance);
     let (at, expires_at) = (app.now(), app.now().plus_seconds(LINK_MINUTES * 60));
     let mail = link_mail(&app, &address, &token);
-    let mail = app.mail_job(&mail, format!("sign-in/{}", hex(&token_hash(&token))), None)?;
+    let mail = app.mail_job(&mail, format!("sign-in/{}/{}", hex(&address_mac(&app, &address)), hex(&token_hash(&token))), None)?;
     let command = RequestSignIn {
         issuer: app.issuer_id,
         address: address.clone(),

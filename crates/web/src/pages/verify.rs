@@ -5,7 +5,9 @@ use assay_badge::{Outcome, Report, Verdict, VerifyOptions};
 use assay_core::{badge::Visibility, ids::Secret128};
 use assay_store::queries::BadgeById;
 use axum::{
+    body::Bytes,
     extract::{Multipart, State},
+    http::StatusCode,
     response::Response,
 };
 use jiff::Timestamp;
@@ -21,6 +23,8 @@ use crate::{
 
 /// Most badges verified at once.
 const MOST: usize = 20;
+const FILE_BYTES: usize = 10 * 1024 * 1024;
+const LINK_BYTES: usize = 2000;
 
 /// One thing that was verified.
 struct Verified {
@@ -80,23 +84,34 @@ pub(crate) async fn form(State(app): State<App>, visitor: Visitor) -> Result<Res
 struct Sent {
     link: String,
     fetch: String,
-    documents: Vec<(String, Vec<u8>)>,
+    documents: Vec<(String, Bytes)>,
 }
 
 async fn read(mut body: Multipart) -> Result<Sent, Fault> {
     let unread = |e: axum::extract::multipart::MultipartError| {
         Fault::new(e.status(), "The upload could not be read", format!("{} Send fewer or smaller files.", e.body_text()))
     };
-    let mut sent = Sent::default();
+    let (mut sent, mut parts) = (Sent::default(), 0);
     while let Some(field) = body.next_field().await.map_err(unread)? {
         let (name, file) = (field.name().unwrap_or_default().to_owned(), field.file_name().map(str::to_owned));
+        parts += 1;
+        if parts > MOST + 5 {
+            return Err(Fault::bad(format!("At most {MOST} badges at once. Send the rest afterwards.")));
+        }
         let bytes = field.bytes().await.map_err(unread)?;
+        if bytes.len() > if matches!(name.as_str(), "link" | "fetch") { LINK_BYTES } else { FILE_BYTES } {
+            return Err(Fault::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "Too large",
+                "A badge is at most 10 MB, a link at most 2,000 characters.",
+            ));
+        }
         let text = || String::from_utf8_lossy(&bytes).trim().to_owned();
         match (name.as_str(), file) {
             ("link", _) => sent.link = text(),
             ("fetch", _) => sent.fetch = text(),
-            ("text", _) if !text().is_empty() => sent.documents.push(("the pasted text".to_owned(), bytes.to_vec())),
-            ("file", Some(file)) if !bytes.is_empty() => sent.documents.push((file.chars().take(80).collect(), bytes.to_vec())),
+            ("text", _) if !text().is_empty() => sent.documents.push(("the pasted text".to_owned(), bytes)),
+            ("file", Some(file)) if !bytes.is_empty() => sent.documents.push((file.chars().take(80).collect(), bytes)),
             _ => {}
         }
     }
@@ -106,6 +121,7 @@ async fn read(mut body: Multipart) -> Result<Sent, Fault> {
 /// `POST /verify`.
 pub(crate) async fn verify(State(app): State<App>, place: Place, visitor: Visitor, body: Multipart) -> Result<Response, Fault> {
     place.take(&app, Way::Verify)?;
+    let _permit = app.may_verify()?;
     let sent = read(body).await?;
     if sent.documents.len() > MOST {
         return Err(Fault::bad(format!("At most {MOST} badges at once; this was {}. Send the rest afterwards.", sent.documents.len())));
@@ -142,13 +158,13 @@ async fn link(app: &App, visitor: &Visitor, link: &str, fetch: bool) -> Result<V
         return match badge.filter(may) {
             Some(b) if b.withdrawn_at.is_some() => Ok(refused(link.to_owned(), "The person who earned this badge withdrew it.".into())),
             Some(b) => match b.document {
-                Some(document) => check(app, link.to_owned(), document.into_bytes()).await,
+                Some(document) => check(app, link.to_owned(), document.into()).await,
                 None => Ok(refused(link.to_owned(), "This badge is not signed yet. Try again in a minute.".into())),
             },
             None => Ok(refused(link.to_owned(), "There is no badge at this address, or its holder does not share it.".into())),
         };
     }
-    if !link.starts_with("https://") {
+    if !link.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
         return Ok(refused(
             link.to_owned(),
             format!(
@@ -162,13 +178,13 @@ async fn link(app: &App, visitor: &Visitor, link: &str, fetch: bool) -> Result<V
         return Ok(Verified { elsewhere: Some(link.to_owned()), ..refused(link.to_owned(), words.into()) });
     }
     match app.egress.get(link).await {
-        Ok(bytes) => check(app, link.to_owned(), bytes).await,
+        Ok(bytes) => check(app, link.to_owned(), bytes.into()).await,
         Err(words) => Ok(refused(link.to_owned(), words)),
     }
 }
 
 /// Verifies with this server's keys and its own status list; the same code as on the command line.
-pub(crate) async fn report(app: &App, bytes: Vec<u8>) -> Result<Report, Fault> {
+pub(crate) async fn report(app: &App, bytes: Bytes) -> Result<Report, Fault> {
     let (list, list_url) = (list_bytes(app).await?, format!("{}/status/1", app.settings.base_url));
     let trust = [app.issuer.history.clone()];
     let now = Timestamp::from_millisecond(app.now().0).map_err(|e| Fault::internal(e.to_string()))?;
@@ -179,7 +195,7 @@ pub(crate) async fn report(app: &App, bytes: Vec<u8>) -> Result<Report, Fault> {
     tokio::task::spawn_blocking(verify).await.map_err(|e| Fault::internal(e.to_string()))
 }
 
-async fn check(app: &App, name: String, bytes: Vec<u8>) -> Result<Verified, Fault> {
+async fn check(app: &App, name: String, bytes: Bytes) -> Result<Verified, Fault> {
     let report = report(app, bytes).await?;
     let (class, verdict, words) = verdict_words(report.verdict);
     Ok(Verified { name, class, verdict, words, report: Some(report), error: None, elsewhere: None })
