@@ -3,12 +3,20 @@
 //! PNG chunks are moved as they are, so no pixel and no other text of the picture changes; that is why this is
 //! not done by decoding and encoding the picture with the `png` crate (a test reads the result with it).
 
+use std::borrow::Cow;
+
 use roxmltree::{Document, ParsingOptions};
 
-use crate::json::{MAX_DOCUMENT_BYTES, parse};
+use crate::json::{MAX_DOCUMENT_BYTES, parse, short};
+use crate::xml::{self, MAX_ATTRIBUTES, MAX_MARKS, MAX_NAMESPACES};
 
 /// Largest picture that is read, in bytes.
 pub const MAX_IMAGE_BYTES: usize = 10 * 1024 * 1024;
+
+/// Largest SVG picture that is read, in bytes; a parsed one takes many times its size.
+pub const MAX_SVG_BYTES: usize = 4 * 1024 * 1024;
+/// Most chunks of a PNG that are read.
+pub const MAX_PNG_CHUNKS: usize = 20_000;
 
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 const KEYWORD: &[u8] = b"openbadgecredential";
@@ -21,12 +29,33 @@ pub enum BakeError {
     /// Larger than [`MAX_IMAGE_BYTES`].
     #[error("the file is {0} bytes long; at most {MAX_IMAGE_BYTES} are read")]
     TooLong(usize),
+    /// An SVG larger than [`MAX_SVG_BYTES`].
+    #[error("the SVG picture is {0} bytes long; at most {MAX_SVG_BYTES} are read")]
+    SvgTooLong(usize),
+    /// A credential larger than [`MAX_DOCUMENT_BYTES`].
+    #[error("the document is {0} bytes long; at most {MAX_DOCUMENT_BYTES} are read")]
+    DocumentTooLong(usize),
     /// Not a whole PNG.
     #[error("the PNG picture is damaged: {0}")]
     Png(&'static str),
+    /// More chunks than [`MAX_PNG_CHUNKS`].
+    #[error("the PNG picture has more than {MAX_PNG_CHUNKS} parts; save it anew with fewer")]
+    PngChunks,
     /// Not a well-formed SVG.
     #[error("the SVG picture is damaged: {0}")]
     Svg(String),
+    /// A DOCTYPE with an internal subset, which may declare entities.
+    #[error("the SVG picture declares entities in its DOCTYPE, which is not read; save it as plain SVG")]
+    SvgDeclarations,
+    /// A tag with very many attributes.
+    #[error("a tag of the SVG picture has more than {MAX_ATTRIBUTES} attributes")]
+    SvgAttributes,
+    /// Very many namespace declarations.
+    #[error("the SVG picture declares namespaces more than {MAX_NAMESPACES} times")]
+    SvgNamespaces,
+    /// Very many tags or attributes.
+    #[error("the SVG picture has more than {MAX_MARKS} tags or attributes")]
+    SvgTags,
     /// A picture without a badge inside. Phones and chat programs often strip it on the way.
     #[error("the picture carries no badge; it may have been stripped when it was sent or saved")]
     NoBadge,
@@ -95,10 +124,13 @@ pub fn unbake(bytes: &[u8]) -> Result<Unbaked, BakeError> {
 
 fn payload(text: &str) -> Result<Payload, BakeError> {
     let trimmed = text.trim();
+    if trimmed.len() > MAX_DOCUMENT_BYTES {
+        return Err(BakeError::DocumentTooLong(trimmed.len()));
+    }
     if trimmed.starts_with('{') {
         return Ok(Payload::Json(trimmed.to_owned()));
     }
-    let parts: Vec<&str> = trimmed.split('.').collect();
+    let parts: Vec<&str> = trimmed.splitn(4, '.').collect();
     let is_base64url = |p: &&str| p.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     if parts.len() == 3 && trimmed.starts_with("ey") && parts.iter().all(is_base64url) {
         return Ok(Payload::Jws(trimmed.to_owned()));
@@ -143,16 +175,19 @@ fn push_chunk(out: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) -> Result<(), Bake
 
 fn png_text(picture: &[u8]) -> Result<String, BakeError> {
     let mut found = None;
-    let mut is_older = false;
+    let (mut is_older, mut is_compressed) = (false, false);
     for chunk in Chunks::new(picture)? {
         let chunk = chunk?;
-        is_older |= matches!(chunk.kind, b"iTXt" | b"tEXt" | b"zTXt") && chunk.data.starts_with(b"openbadges\0");
+        // Nothing is ever unpacked: a compressed text is told by its name alone.
+        is_compressed |= chunk.kind == b"zTXt" && chunk.is_named(KEYWORD);
+        is_older |= matches!(chunk.kind, b"iTXt" | b"tEXt" | b"zTXt") && chunk.is_named(b"openbadges");
         if found.is_none() && chunk.is_badge() {
             found = Some(chunk);
         }
     }
     let chunk = match found {
         Some(chunk) => chunk,
+        None if is_compressed => return Err(BakeError::Compressed),
         None if is_older => return Err(BakeError::OpenBadges2),
         None => return Err(BakeError::NoBadge),
     };
@@ -164,7 +199,7 @@ fn png_text(picture: &[u8]) -> Result<String, BakeError> {
     let mut parts = rest.splitn(3, |b| *b == 0);
     let text = parts.nth(2).ok_or(BakeError::Png("the text is cut short"))?;
     if text.len() > MAX_DOCUMENT_BYTES {
-        return Err(BakeError::TooLong(text.len()));
+        return Err(BakeError::DocumentTooLong(text.len()));
     }
     String::from_utf8(text.to_vec()).map_err(|_| BakeError::Png("the text is not UTF-8"))
 }
@@ -178,7 +213,12 @@ struct Chunk<'a> {
 
 impl Chunk<'_> {
     fn is_badge(&self) -> bool {
-        self.kind == b"iTXt" && self.data.strip_prefix(KEYWORD).is_some_and(|rest| rest.first() == Some(&0))
+        self.kind == b"iTXt" && self.is_named(KEYWORD)
+    }
+
+    /// Whether the keyword of a text chunk is `keyword`.
+    fn is_named(&self, keyword: &[u8]) -> bool {
+        self.data.strip_prefix(keyword).is_some_and(|rest| rest.first() == Some(&0))
     }
 }
 
@@ -186,6 +226,7 @@ impl Chunk<'_> {
 struct Chunks<'a> {
     rest: &'a [u8],
     done: bool,
+    read: usize,
 }
 
 impl<'a> Chunks<'a> {
@@ -197,10 +238,14 @@ impl<'a> Chunks<'a> {
         if rest.get(4..8) != Some(b"IHDR") {
             return Err(BakeError::Png("it does not begin like a PNG"));
         }
-        Ok(Self { rest, done: false })
+        Ok(Self { rest, done: false, read: 0 })
     }
 
     fn next_chunk(&mut self) -> Result<Chunk<'a>, BakeError> {
+        if self.read >= MAX_PNG_CHUNKS {
+            return Err(BakeError::PngChunks);
+        }
+        self.read += 1;
         let cut = BakeError::Png("it is cut short");
         let length: [u8; 4] = self.rest.get(..4).and_then(|b| b.try_into().ok()).ok_or(cut.clone())?;
         let length = u32::from_be_bytes(length) as usize;
@@ -230,10 +275,18 @@ impl<'a> Iterator for Chunks<'a> {
     }
 }
 
-fn svg_document(text: &str) -> Result<Document<'_>, BakeError> {
-    // A DOCTYPE line is common in pictures; entities stay limited by the parser.
-    let options = ParsingOptions { allow_dtd: true, nodes_limit: MAX_SVG_NODES, ..ParsingOptions::default() };
-    let document = Document::parse_with_options(text, options).map_err(|e| BakeError::Svg(e.to_string()))?;
+/// Refuses what would cost the parser more than its size says; the result keeps every byte in its place.
+fn guarded(text: &str) -> Result<Cow<'_, str>, BakeError> {
+    if text.len() > MAX_SVG_BYTES {
+        return Err(BakeError::SvgTooLong(text.len()));
+    }
+    xml::without_doctype(text)
+}
+
+/// Parses what [`guarded`] let through.
+fn svg_document(guarded: &str) -> Result<Document<'_>, BakeError> {
+    let options = ParsingOptions { allow_dtd: false, nodes_limit: MAX_SVG_NODES, ..ParsingOptions::default() };
+    let document = Document::parse_with_options(guarded, options).map_err(|e| BakeError::Svg(short(&e.to_string())))?;
     if document.root_element().tag_name().name() != "svg" {
         return Err(BakeError::Svg("its root is not an svg element".to_owned()));
     }
@@ -241,7 +294,8 @@ fn svg_document(text: &str) -> Result<Document<'_>, BakeError> {
 }
 
 fn svg_text(text: &str) -> Result<String, BakeError> {
-    let document = svg_document(text)?;
+    let guarded = guarded(text)?;
+    let document = svg_document(&guarded)?;
     let mut children = document.root_element().children();
     let is_named = |n: &roxmltree::Node<'_, '_>, name: &str| n.is_element() && n.tag_name().name() == name;
     let Some(element) = children.find(|n| is_named(n, "credential") && n.tag_name().namespace() == Some(SVG_NAMESPACE)) else {
@@ -253,7 +307,7 @@ fn svg_text(text: &str) -> Result<String, BakeError> {
     }
     let json: String = element.children().filter_map(|n| n.text()).collect();
     if json.len() > MAX_DOCUMENT_BYTES {
-        return Err(BakeError::TooLong(json.len()));
+        return Err(BakeError::DocumentTooLong(json.len()));
     }
     Ok(json)
 }
@@ -264,11 +318,9 @@ fn svg_text(text: &str) -> Result<String, BakeError> {
 /// [`BakeError`] when the picture or the document cannot be read.
 pub fn svg(picture: &str, credential_json: &str) -> Result<String, BakeError> {
     parse(credential_json.as_bytes()).map_err(|_| BakeError::NotJson)?;
-    if picture.len() > MAX_IMAGE_BYTES {
-        return Err(BakeError::TooLong(picture.len()));
-    }
     let picture = without_credentials(picture)?;
-    let document = svg_document(&picture)?;
+    let guarded = guarded(&picture)?;
+    let document = svg_document(&guarded)?;
     let root = document.root_element();
     let damaged = || BakeError::Svg("its start tag has no end".to_owned());
     let start = root.range().start;
@@ -319,7 +371,8 @@ fn tag_end(tag: &str) -> Option<usize> {
 }
 
 fn without_credentials(picture: &str) -> Result<String, BakeError> {
-    let document = svg_document(picture)?;
+    let guarded = guarded(picture)?;
+    let document = svg_document(&guarded)?;
     let mut kept = String::with_capacity(picture.len());
     let mut from = 0;
     for node in document.root_element().children() {

@@ -65,6 +65,15 @@ pub(crate) fn node_id(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| value.get("id").and_then(Value::as_str))
 }
 
+/// Words of a stranger, cut to a length that can be shown.
+pub(crate) fn short(text: &str) -> String {
+    const MOST: usize = 120;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 struct Strict {
     depth: usize,
 }
@@ -133,7 +142,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut object = Map::new();
         while let Some(key) = map.next_key::<String>()? {
             if object.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key \"{key}\" stands twice")));
+                return Err(A::Error::custom(format!("the key \"{}\" stands twice", short(&key))));
             }
             let value = map.next_value_seed(self.deeper()?)?;
             object.insert(key, value);

@@ -11,12 +11,18 @@ use oxrdf::{GraphName, NamedNode, NamedOrBlankNode, Quad, Term};
 use serde_json::{Map, Value, json};
 
 use crate::contexts::ContextSet;
-use crate::json::many;
+use crate::json::{many, short};
 
 /// Most blank nodes a document may have; canonicalization cost grows with them.
 pub const MAX_BLANK_NODES: usize = 1_000;
 /// Most statements a document may have.
-pub const MAX_STATEMENTS: usize = 20_000;
+pub const MAX_STATEMENTS: usize = 5_000;
+/// Most URLs in one `@context`, and most `@context`s in one document: each costs a whole pass over its terms.
+pub const MAX_CONTEXTS: usize = 8;
+/// Most types of one node; a type may bring a context of its own.
+pub const MAX_TYPES: usize = 8;
+/// Most JSON values (objects, lists, texts, numbers, …) of a document, its proof aside.
+pub const MAX_VALUES: usize = 10_000;
 
 /// Everything that JSON-LD could not tie to a defined name ends up under this scheme.
 const UNDEFINED: &str = "x-undefined:";
@@ -35,6 +41,18 @@ pub enum RdfError {
     /// A context this library does not carry.
     #[error("the context {0} is not one of the bundled ones, and contexts are never fetched")]
     UnknownContext(String),
+    /// More than [`MAX_CONTEXTS`] URLs in one `@context`.
+    #[error("an @context lists {0} vocabularies; at most {MAX_CONTEXTS} are read")]
+    LongContext(usize),
+    /// The same URL twice in one `@context`.
+    #[error("an @context lists {0} twice")]
+    RepeatedContext(String),
+    /// More than [`MAX_CONTEXTS`] `@context`s.
+    #[error("the document has more than {MAX_CONTEXTS} parts with an @context of their own")]
+    ManyContexts,
+    /// More than [`MAX_TYPES`] types at one node.
+    #[error("a part of the document has {0} types; at most {MAX_TYPES} are read")]
+    ManyTypes(usize),
     /// Words that no context defines: a signature would not cover them.
     #[error("not covered by the signature, because no context defines them: {}", .0.join(", "))]
     NotSigned(Vec<String>),
@@ -57,17 +75,31 @@ pub enum RdfError {
 
 /// The URLs under `@context` of the document itself, in order.
 pub(crate) fn context_urls(document: &Value) -> Result<Vec<&str>, RdfError> {
-    let list = many(document, "@context");
+    match document.get("@context") {
+        None => Err(RdfError::NoContext),
+        Some(context) => urls_of(context),
+    }
+}
+
+/// The URLs of one `@context`: at least one, at most [`MAX_CONTEXTS`], none twice.
+fn urls_of(context: &Value) -> Result<Vec<&str>, RdfError> {
+    let list = context.as_array().map_or(std::slice::from_ref(context), Vec::as_slice);
     if list.is_empty() {
         return Err(RdfError::NoContext);
     }
-    list.into_iter()
-        .map(|c| match c {
-            Value::String(url) => Ok(url.as_str()),
-            Value::Object(_) => Err(RdfError::InlineContext),
-            _ => Err(RdfError::NoContext),
-        })
-        .collect()
+    if list.len() > MAX_CONTEXTS {
+        return Err(RdfError::LongContext(list.len()));
+    }
+    let mut urls = Vec::with_capacity(list.len());
+    for item in list {
+        match item {
+            Value::String(url) if urls.contains(&url.as_str()) => return Err(RdfError::RepeatedContext(short(url))),
+            Value::String(url) => urls.push(url.as_str()),
+            Value::Object(_) => return Err(RdfError::InlineContext),
+            _ => return Err(RdfError::NoContext),
+        }
+    }
+    Ok(urls)
 }
 
 /// Statements of `document` (its `proof` aside), in safe mode.
@@ -105,42 +137,80 @@ pub(crate) fn prepare(document: &Value, contexts: &ContextSet) -> Result<(Value,
     if let Value::Object(map) = &mut prepared {
         map.remove("proof");
     }
-    let mut urls = BTreeSet::new();
-    walk(&mut prepared, contexts, &mut urls)?;
-    Ok((prepared, urls))
+    let mut guard = Guard { contexts, urls: BTreeSet::new(), contexts_seen: 0, values_seen: 0 };
+    guard.walk(&mut prepared)?;
+    Ok((prepared, guard.urls))
 }
 
-fn walk(value: &mut Value, contexts: &ContextSet, urls: &mut BTreeSet<String>) -> Result<(), RdfError> {
-    match value {
-        Value::Array(list) => list.iter_mut().try_for_each(|item| walk(item, contexts, urls)),
-        Value::Object(map) => {
-            let is_value = map.contains_key("@value");
-            for key in map.keys() {
-                let keyword_ok = key == "@context" || is_value && matches!(key.as_str(), "@value" | "@language");
-                if !keyword_ok && !is_term(key) {
-                    return Err(RdfError::Key(key.clone()));
-                }
-            }
-            for kind in ["type", "proofPurpose"].iter().flat_map(|k| many_in(map, k)) {
-                let text = kind.as_str().unwrap_or_default();
-                if !is_term(text) && (text.starts_with("_:") || NamedNode::new(text).is_err()) {
-                    return Err(RdfError::RelativeId(kind.to_string()));
-                }
-            }
-            if let Some(id) = map.get("id") {
-                check_id(id)?;
-            }
-            for (key, item) in map.iter_mut() {
-                if key == "@context" {
-                    *item = guarded_context(item, contexts, urls)?;
-                } else {
-                    walk(item, contexts, urls)?;
-                }
-            }
-            Ok(())
+/// What was met on the walk through a document.
+struct Guard<'a> {
+    contexts: &'a ContextSet,
+    urls: BTreeSet<String>,
+    contexts_seen: usize,
+    values_seen: usize,
+}
+
+impl Guard<'_> {
+    fn walk(&mut self, value: &mut Value) -> Result<(), RdfError> {
+        self.values_seen += 1;
+        if self.values_seen > MAX_VALUES {
+            return Err(RdfError::TooComplex(format!("more than {MAX_VALUES} values")));
         }
-        _ => Ok(()),
+        match value {
+            Value::Array(list) => list.iter_mut().try_for_each(|item| self.walk(item)),
+            Value::Object(map) => {
+                check_keys(map)?;
+                for (key, item) in map.iter_mut() {
+                    if key == "@context" {
+                        *item = self.guarded_context(item)?;
+                    } else {
+                        self.walk(item)?;
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
+
+    /// The same context list with the catch-all vocabulary in front; terms defined later win over it.
+    fn guarded_context(&mut self, context: &Value) -> Result<Value, RdfError> {
+        self.contexts_seen += 1;
+        if self.contexts_seen > MAX_CONTEXTS {
+            return Err(RdfError::ManyContexts);
+        }
+        let mut list = vec![json!({ "@vocab": UNDEFINED_VOCAB })];
+        for url in urls_of(context)? {
+            if !self.contexts.knows(url) {
+                return Err(RdfError::UnknownContext(short(url)));
+            }
+            self.urls.insert(url.to_owned());
+            list.push(url.into());
+        }
+        Ok(Value::Array(list))
+    }
+}
+
+/// Refuses keys, types and ids of one object that safe mode refuses.
+fn check_keys(map: &Map<String, Value>) -> Result<(), RdfError> {
+    let is_value = map.contains_key("@value");
+    for key in map.keys() {
+        let keyword_ok = key == "@context" || is_value && matches!(key.as_str(), "@value" | "@language");
+        if !keyword_ok && !is_term(key) {
+            return Err(RdfError::Key(short(key)));
+        }
+    }
+    let types = many_in(map, "type");
+    if types.len() > MAX_TYPES {
+        return Err(RdfError::ManyTypes(types.len()));
+    }
+    for kind in types.iter().chain(many_in(map, "proofPurpose")) {
+        let text = kind.as_str().unwrap_or_default();
+        if !is_term(text) && (text.starts_with("_:") || NamedNode::new(text).is_err()) {
+            return Err(RdfError::RelativeId(short(&kind.to_string())));
+        }
+    }
+    map.get("id").map_or(Ok(()), check_id)
 }
 
 fn many_in<'a>(map: &'a Map<String, Value>, key: &str) -> &'a [Value] {
@@ -157,26 +227,8 @@ fn is_term(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
-/// The same context list with the catch-all vocabulary in front; terms defined later win over it.
-fn guarded_context(context: &Value, contexts: &ContextSet, urls: &mut BTreeSet<String>) -> Result<Value, RdfError> {
-    let mut list = vec![json!({ "@vocab": UNDEFINED_VOCAB })];
-    let one = [context.clone()];
-    for item in context.as_array().map_or(&one[..], Vec::as_slice) {
-        match item {
-            Value::String(url) if contexts.knows(url) => {
-                urls.insert(url.clone());
-                list.push(item.clone());
-            }
-            Value::String(url) => return Err(RdfError::UnknownContext(url.clone())),
-            Value::Object(_) => return Err(RdfError::InlineContext),
-            _ => return Err(RdfError::NoContext),
-        }
-    }
-    Ok(Value::Array(list))
-}
-
 fn check_id(id: &Value) -> Result<(), RdfError> {
-    let wrong = || RdfError::RelativeId(id.to_string());
+    let wrong = || RdfError::RelativeId(short(&id.to_string()));
     let text = id.as_str().ok_or_else(wrong)?;
     if text.starts_with("_:") || NamedNode::new(text).is_err() {
         return Err(wrong());
@@ -229,7 +281,7 @@ fn check_statements(quads: &[Quad]) -> Result<(), RdfError> {
         }
     }
     if !undefined.is_empty() {
-        return Err(RdfError::NotSigned(undefined.into_iter().take(10).collect()));
+        return Err(RdfError::NotSigned(undefined.iter().take(10).map(|word| short(word)).collect()));
     }
     if blank.len() > MAX_BLANK_NODES {
         return Err(RdfError::TooComplex(format!("more than {MAX_BLANK_NODES} unnamed nodes")));

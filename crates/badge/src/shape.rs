@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::contexts::{CREDENTIALS_V1, CREDENTIALS_V2, ContextSet, is_open_badges};
-use crate::json::{has_type, many, node_id};
+use crate::json::{has_type, many, node_id, short};
 use crate::proof::parse_time;
 use crate::rdf::{self, RdfError};
 
@@ -52,7 +52,7 @@ pub(crate) fn check_context(document: &Value, contexts: &ContextSet, kind: Kind)
         return wrong("The second @context is not a known one of Open Badges 3.0.");
     }
     match urls.iter().find(|u| !contexts.knows(u)) {
-        Some(url) => Err(ContextProblem::Unknown(RdfError::UnknownContext((*url).to_owned()).to_string())),
+        Some(url) => Err(ContextProblem::Unknown(RdfError::UnknownContext(short(url)).to_string())),
         None => Ok(()),
     }
 }

@@ -204,6 +204,10 @@ impl Judge<'_> {
         // An undefined kind would leave the proof itself outside of what JSON-LD reads.
         let urls = rdf::context_urls(self.document).unwrap_or_default();
         let kinds = many(proof, "type");
+        if kinds.len() > rdf::MAX_TYPES {
+            let words = format!("The proof names more than {} types.", rdf::MAX_TYPES);
+            return ProofResult { signature: (Outcome::Failed, words), key: unread_key() };
+        }
         let defined = |kind: &&Value| kind.as_str().is_some_and(|k| self.contexts.defines(&urls, k));
         if !kinds.iter().all(defined) {
             let words = "No context of the document defines this kind of proof.".to_owned();
