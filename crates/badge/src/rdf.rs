@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use oxjsonld::{JsonLdParser, JsonLdRemoteDocument};
 use oxrdf::{GraphName, NamedNode, NamedOrBlankNode, Quad, Term};
+use rdf_canon::CanonicalizationError;
 use serde_json::{Map, Value, json};
 
 use crate::contexts::ContextSet;
 use crate::json::{many, short};
 
 /// Most blank nodes a document may have; canonicalization cost grows with them.
-pub const MAX_BLANK_NODES: usize = 1_000;
+pub const MAX_BLANK_NODES: usize = 500;
 /// Most statements a document may have.
 pub const MAX_STATEMENTS: usize = 5_000;
 /// Most URLs in one `@context`, and most `@context`s in one document: each costs a whole pass over its terms.
@@ -127,7 +128,10 @@ pub fn canonicalize(document: &Value, contexts: &ContextSet) -> Result<String, R
 /// [`RdfError::TooComplex`] when a limit is reached.
 pub fn canonical(quads: Vec<Quad>) -> Result<String, RdfError> {
     let dataset: oxrdf_02::Dataset = quads.into_iter().map(convert).collect();
-    rdf_canon::canonicalize(&dataset).map_err(|e| RdfError::TooComplex(e.to_string()))
+    rdf_canon::canonicalize(&dataset).map_err(|e| match e {
+        CanonicalizationError::HndqCallLimitExceeded(_) => RdfError::TooComplex("too many unnamed nodes that are alike".to_owned()),
+        other => RdfError::TooComplex(other.to_string()),
+    })
 }
 
 /// Copies the document without proof, refuses what safe mode refuses, and puts the catch-all vocabulary first.

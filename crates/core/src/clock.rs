@@ -59,10 +59,10 @@ impl UtcMillis {
         self.format("%H:%M")
     }
 
-    /// This moment, or the next whole second: what can be told exactly in words.
+    /// The whole second this moment lies in: what can be told exactly in words.
     #[must_use]
-    pub fn whole_second_up(self) -> Self {
-        Self(self.0.saturating_add(999).div_euclid(1000) * 1000)
+    pub fn whole_second(self) -> Self {
+        Self(self.0.div_euclid(1000) * 1000)
     }
 
     /// `Tuesday 24 November 2026, 14:02 UTC`, with seconds where there are any: a start at the named time must not be too early.
@@ -158,7 +158,7 @@ mod tests {
         let moment = UtcMillis::parse_rfc3339("2026-11-24T14:02:11Z").unwrap();
         assert_eq!(moment.full(), "Tuesday 24 November 2026, 14:02:11 UTC");
         assert_eq!(moment.plus_seconds(-11).full(), "Tuesday 24 November 2026, 14:02 UTC");
-        assert_eq!(UtcMillis(moment.0 + 1).whole_second_up(), moment.plus_seconds(1));
+        assert_eq!(UtcMillis(moment.0 + 999).whole_second(), moment);
         assert_eq!(moment.rfc3339(), "2026-11-24T14:02:11Z");
         assert_eq!(moment.ical(), "20261124T140211Z");
         assert_eq!(moment.plus_months(3).day(), "24 February 2027");

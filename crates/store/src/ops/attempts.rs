@@ -224,7 +224,9 @@ impl Apply<Conn> for Submit {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
         let (person, issuer, id) = (self.learner.person.0, self.learner.issuer.0, self.attempt.0);
-        let closed = sqlx::query(CLOSE).bind(self.at.0).bind(person).bind(issuer).bind(id).fetch_optional(&mut *conn).await?;
+        // Hand-ins are timed in whole seconds, so that the next try opens exactly when pages and mails say.
+        let handed_in = self.at.whole_second();
+        let closed = sqlx::query(CLOSE).bind(handed_in.0).bind(person).bind(issuer).bind(id).fetch_optional(&mut *conn).await?;
         let Some(closed) = closed else {
             let row = sqlx::query(STANDING_OUTCOME).bind(person).bind(issuer).bind(id).fetch_optional(conn).await?;
             let text = row.map(|r| r.try_get::<Option<String>, _>(0)).transpose()?.flatten();
@@ -234,7 +236,7 @@ impl Apply<Conn> for Submit {
         let (programme, version): (String, String) = (closed.try_get(0)?, closed.try_get(1)?);
         let rules: Rules = from_json("rules", closed.try_get::<&str, _>(3)?)?;
         // Time that ran out ends the attempt at its deadline, whenever that is noticed.
-        let ended = closed.try_get::<Option<i64>, _>(5)?.map_or(self.at, |deadline| self.at.min(UtcMillis(deadline)));
+        let ended = closed.try_get::<Option<i64>, _>(5)?.map_or(handed_in, |deadline| handed_in.min(UtcMillis(deadline)));
         let content = programme_version(conn, issuer, &programme, &version).await?;
         let domains = content.map(|p| p.domains).unwrap_or_default();
         let result = outcome(&rules, &domains, &self.marks(conn).await?);
@@ -281,7 +283,7 @@ impl Submit {
         }
         let row = sqlx::query(FAILS).bind(person).bind(issuer).bind(programme).fetch_one(&mut *conn).await?;
         let fails = small::<u32>("fails", row.try_get(0)?)?.saturating_add(1);
-        let next = ended.plus_seconds(wait_seconds(rules, fails)).whole_second_up();
+        let next = ended.plus_seconds(wait_seconds(rules, fails));
         sqlx::query(FAILED).bind(next.0).bind(i64::from(fails)).bind(person).bind(issuer).bind(programme).execute(&mut *conn).await?;
         self.tell(conn, "result-mail", 1).await?;
         Ok(Some(next))

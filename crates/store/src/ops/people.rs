@@ -233,7 +233,7 @@ async fn fail_open_attempts(conn: &mut Conn, learner: Learner, at: UtcMillis) ->
     for row in sqlx::query(OPEN_ATTEMPTS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
         let rules: Rules = from_json("rules", row.try_get::<&str, _>(1)?)?;
         let fails: u32 = small("fails", row.try_get(2)?)?;
-        let next = at.plus_seconds(wait_seconds(&rules, fails.saturating_add(1))).whole_second_up();
+        let next = at.whole_second().plus_seconds(wait_seconds(&rules, fails.saturating_add(1)));
         sqlx::query(FAIL_OPEN).bind(next.0).bind(person).bind(issuer).bind(row.try_get::<&str, _>(0)?).execute(&mut *conn).await?;
     }
     Ok(())
