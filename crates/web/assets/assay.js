@@ -111,7 +111,9 @@ if (form) {
         base = body.revision;
         field("revision").value = base;
         if (waiting.counter !== answer.counter) { waiting.base = base; store.set(key, waiting); continue; }
-        done(answer.chosen.length ? `Saved ${body.at} UTC` : `Cleared, saved ${body.at} UTC`, "good");
+        const asked = Number(form.dataset.choose), count = answer.chosen.length;
+        const hint = asked && count && count !== asked ? `. You chose ${count}; the question asks for ${asked}` : "";
+        done((count ? `Saved ${body.at} UTC` : `Cleared, saved ${body.at} UTC`) + hint, hint ? "" : "good");
         pause = 1000;
       } else if (code === 409) {
         $("p", conflict).textContent = `This question was answered on another device or page at ${body.newer.at} UTC. What you chose here is not saved. Which answer shall stand?`;

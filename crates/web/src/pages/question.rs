@@ -46,6 +46,8 @@ struct QuestionPage {
     title: String,
     stem: String,
     many: Option<u8>,
+    /// How many are chosen, where that is not how many are asked for.
+    chosen_instead: Option<usize>,
     options: Vec<Shown>,
     revision: i64,
     device: String,
@@ -90,6 +92,10 @@ async fn render(
         of: row.of,
         title: p.title.clone(),
         stem: row.shown.stem.as_str().to_owned(),
+        chosen_instead: match row.shown.choice {
+            Choice::Many(count) => Some(row.chosen.len()).filter(|&n| n > 0 && n != usize::from(count)),
+            Choice::One => None,
+        },
         many: match row.shown.choice {
             Choice::One => None,
             Choice::Many(count) => Some(count),
