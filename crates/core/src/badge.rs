@@ -112,6 +112,9 @@ pub enum BadName {
     /// Nothing typed.
     #[error("Type the name that the badge shall show.")]
     Empty,
+    /// Signs only.
+    #[error("A name needs at least one letter.")]
+    NoLetter,
     /// Too long.
     #[error("A badge shows at most {NAME_MAX} characters; this name has {0}.")]
     TooLong(usize),
@@ -146,7 +149,8 @@ pub fn clean_name(typed: &str) -> Result<String, BadName> {
         let joins = joiner && letter(i.checked_sub(1).and_then(|i| all.get(i))) && letter(all.get(i + 1));
         marks = if canonical_combining_class(c) == 0 { 0 } else { marks + 1 };
         if is_hidden(c) || (joiner && !joins) || marks > MARKS_MAX || matches!(c, '<' | '>' | '@') {
-            return Err(BadName::Unprintable(c.escape_unicode().to_string()));
+            let words = if c.is_ascii_punctuation() { format!("the sign {c}") } else { "one that is invisible or stacked".to_owned() };
+            return Err(BadName::Unprintable(words));
         }
     }
     if name.contains("://") {
@@ -155,7 +159,7 @@ pub fn clean_name(typed: &str) -> Result<String, BadName> {
     match all.len() {
         0 => Err(BadName::Empty),
         n if n > NAME_MAX => Err(BadName::TooLong(n)),
-        _ if !all.iter().any(|c| c.is_alphanumeric()) => Err(BadName::Empty),
+        _ if !all.iter().any(|c| c.is_alphanumeric()) => Err(BadName::NoLetter),
         _ => Ok(name),
     }
 }

@@ -207,12 +207,17 @@ fn check(parts: &WorkerParts, document: &str, now: Timestamp) -> Result<(), JobE
 fn mail(parts: &WorkerParts, facts: &IssueFacts) -> Option<NewJob> {
     let (badge, base) = (&facts.badge, &parts.issuer.base_url);
     let title = &facts.programme.badge.title;
-    let text = format!(
+    let corrected = format!(
+        "Your badge “{title}” is signed anew, with the corrected name. Copies of the old one are not valid any more:\nload them again.\n\n{base}/me/badges/{}\n",
+        badge.badge_id
+    );
+    let first = format!(
         "Your badge “{title}” is signed and ready.\n\n\
          Look at it, correct the name if you must, and choose who may see it:\n{base}/me/badges/{id}\n\n\
          Until you choose, only you can see it. Afterwards this is its public address:\n{base}/b/{id}\n",
         id = badge.badge_id
     );
+    let text = if badge.revision == 1 { first } else { corrected };
     let mail = Mail { to: facts.address.clone()?, subject: format!("Your badge: {title}"), text, calendar: None, useless_after: None };
     Some(NewJob {
         id: JobId::random(&*parts.chance),

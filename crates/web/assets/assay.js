@@ -10,6 +10,20 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   }
 }
 
+// A time limit: minutes left, in no live region; the last five and the last one are said once. Then the result.
+const ends = $("[data-seconds-left]");
+if (ends) {
+  const end = Date.now() + (Number(ends.dataset.secondsLeft) + 1) * 1000;
+  const tick = () => {
+    const left = Math.ceil((end - Date.now()) / 60000);
+    if (left <= 0) return location.reload();
+    $("#left").textContent = `${left} ${left === 1 ? "minute" : "minutes"} left.`;
+    if (left === 5 || left === 1) say(`${left} ${left === 1 ? "minute" : "minutes"} left.`, "bad");
+    setTimeout(tick, Math.min(end - Date.now(), 60000) || 1000);
+  };
+  queueMicrotask(tick);
+}
+
 const error = $(".errors:not([hidden])");
 if (error) error.focus();
 
@@ -147,6 +161,12 @@ if (form) {
   if (kept && error?.id !== "conflict") { show(kept.chosen); waiting = kept; carry(kept); save(); } else { field("counter").value = next(); }
   form.addEventListener("change", (event) => { if (event.target.name === "choice") choose(); });
   addEventListener("online", () => { pause = 1000; save(); });
+  // Another tab of this browser answered the same question: its answer is the newer one, so show it.
+  addEventListener("storage", (event) => {
+    if (event.key !== key || !event.newValue) return;
+    show(JSON.parse(event.newValue).chosen);
+    say("Changed just now in another tab.");
+  });
   $("#clear").addEventListener("click", (event) => { event.preventDefault(); show([]); choose(); inputs()[0].focus(); });
   $("#flag").addEventListener("click", async (event) => {
     event.preventDefault();

@@ -61,7 +61,7 @@ fn refusal(refused: &StartRefused) -> Refusal {
         },
         StartRefused::AlreadyPassed => Refusal {
             title: "You have passed",
-            words: "You hold this badge, so the assessment is closed to you until there is a new version of it.".into(),
+            words: "You have passed this version, so the assessment is closed to you until there is a new one.".into(),
             until: None,
             link: Some(("/me".into(), "To your badges")),
         },

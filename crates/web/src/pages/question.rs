@@ -54,6 +54,8 @@ struct QuestionPage {
     saved_at: Option<String>,
     flagged: bool,
     deadline: Option<Moment>,
+    /// By the server's clock: the device's may be hours off.
+    seconds_left: i64,
     /// When the answer on another device was saved, if it differs from what was sent.
     conflict: Option<String>,
 }
@@ -105,6 +107,7 @@ async fn render(
         device: Secret128::random(&*app.chance).to_string(),
         saved_at: row.saved_at.map(|at| at.time_of_day()),
         flagged: row.flagged,
+        seconds_left: row.deadline.map_or(0, |end| end.seconds_since(app.now())),
         deadline: row.deadline.map(Moment::from),
         conflict: sent.and(row.saved_at).map(|at| at.time_of_day()),
     })

@@ -43,6 +43,8 @@ struct ResultPage<'a> {
     retake: Option<Moment>,
     retake_open: bool,
     badge: Option<String>,
+    ready: bool,
+    time_up: bool,
     share: u8,
 }
 
@@ -71,18 +73,17 @@ pub(crate) async fn result(State(app): State<App>, Path(id): Path<AttemptId>, wh
     let title_of = |domain: &str| p.domains.iter().find(|d| d.id == domain).map_or_else(String::new, |d| d.title.clone());
     let domains = outcome.domains.iter().map(|d| DomainRow { title: title_of(&d.domain), band: d.band().map(band_words) }).collect();
     let lessons = if outcome.passed { Vec::new() } else { lessons_to_read(&p, &outcome).iter().filter_map(|l| p.lesson(l)).collect() };
-    let badge = if outcome.passed {
-        app.store.read(BadgesOf { learner }).await?.into_iter().find(|b| b.programme == attempt.programme).map(|b| b.badge_id.to_string())
-    } else {
-        None
-    };
+    let held = if outcome.passed { app.store.read(BadgesOf { learner }).await? } else { Vec::new() };
+    let held = held.into_iter().find(|b| b.programme == attempt.programme && b.programme_version == attempt.programme_version);
+    let ready = held.as_ref().is_some_and(|b| b.document.is_some());
+    let badge = held.map(|b| b.badge_id.to_string());
     let frame =
         Frame::new(&app, &who.visitor(), format!("{} - {}", if outcome.passed { "Passed" } else { "Not passed this time" }, p.title))
             .of(&p)
             .scripted();
     page(&ResultPage {
         frame,
-        at: attempt.submitted_at.unwrap_or(attempt.started_at).into(),
+        at: attempt.deadline.into_iter().chain(attempt.submitted_at).min().unwrap_or(attempt.started_at).into(),
         retake: attempt.retake_at.map(Moment::from),
         retake_open: attempt.retake_at.is_some_and(|at| at <= app.now()),
         attempt: &attempt,
@@ -92,6 +93,8 @@ pub(crate) async fn result(State(app): State<App>, Path(id): Path<AttemptId>, wh
         domains,
         lessons,
         badge,
+        ready,
+        time_up: attempt.deadline.is_some_and(|end| attempt.submitted_at.is_some_and(|at| at >= end.whole_second())),
         share: p.entry.pool_share_percent,
     })
 }

@@ -31,7 +31,7 @@ struct Verified {
     name: String,
     class: &'static str,
     verdict: &'static str,
-    words: &'static str,
+    words: String,
     report: Option<Report>,
     error: Option<String>,
     /// A link elsewhere, to be fetched on a press of a button.
@@ -140,7 +140,7 @@ pub(crate) async fn verify(State(app): State<App>, place: Place, visitor: Visito
 }
 
 fn refused(name: String, words: String) -> Verified {
-    Verified { name, class: "failed", verdict: "Not checked", words: "", report: None, error: Some(words), elsewhere: None }
+    Verified { name, class: "failed", verdict: "Not checked", words: String::new(), report: None, error: Some(words), elsewhere: None }
 }
 
 /// A link of this server is looked up here; one elsewhere is fetched only when the button was pressed.
@@ -198,5 +198,7 @@ pub(crate) async fn report(app: &App, bytes: Bytes) -> Result<Report, Fault> {
 async fn check(app: &App, name: String, bytes: Bytes) -> Result<Verified, Fault> {
     let report = report(app, bytes).await?;
     let (class, verdict, words) = verdict_words(report.verdict);
+    let failed = report.checks.iter().find(|c| c.outcome == Outcome::Failed).map(|c| c.words.clone());
+    let words = failed.unwrap_or_else(|| words.to_owned());
     Ok(Verified { name, class, verdict, words, report: Some(report), error: None, elsewhere: None })
 }
