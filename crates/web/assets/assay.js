@@ -6,7 +6,7 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   const at = new Date(time.dateTime);
   if (!isNaN(at)) {
     time.title = time.textContent;
-    time.textContent = at.toLocaleString("en-GB", { weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+    time.textContent = at.toLocaleString("en-GB", { weekday: "long", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", ...(at.getSeconds() && { second: "2-digit" }), timeZoneName: "short" });
   }
 }
 
