@@ -573,3 +573,28 @@ fn the_saves_guard_and_the_rule_agree() {
         }
     });
 }
+
+#[tokio::test]
+async fn what_a_person_with_power_does_stands_in_the_audit_log() {
+    let mut room = room().await;
+    room.programme.rules.time_limit_seconds = Some(600);
+    room.world.publish(&room.programme, items(&room.programme, 20, |_| 1)).await;
+    let ada = room.world.person("ada@example.org").await;
+    let attempt = room.start(ada, START).await;
+    let act = room.world.act(START);
+    room.world.store.run(GrantTime { learner: ada, attempt, extra_seconds: 60, act }).await.unwrap();
+    for position in 1..=4 {
+        room.answer(ada, attempt, position, 1, START).await.unwrap();
+    }
+    room.world.store.run(room.submit_command(ada, attempt, START)).await.unwrap();
+    let badge = room.world.store.read(BadgesOf { learner: ada }).await.unwrap().remove(0);
+    let revoke = Revoke { issuer: ada.issuer, badge_id: badge.badge_id, reason: "test".into(), act: room.world.act(START) };
+    room.world.store.run(revoke).await.unwrap();
+    room.world.store.close().await;
+    let file = room.world.folder.path().join("assay.db");
+    let mut conn = <sqlx::SqliteConnection as sqlx::Connection>::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT action, actor FROM audit_log ORDER BY action").fetch_all(&mut conn).await.unwrap();
+    let operator = |action: &str| (action.to_owned(), "operator".to_owned());
+    assert_eq!(rows, [operator("grant-time"), operator("publish"), operator("publish"), operator("revoke")]);
+}
