@@ -12,7 +12,7 @@ use assay_core::{
 use assay_measure::{Candidate, DrawRequest, draw};
 use assay_store::{
     commands::{NewJob, StartAttempt},
-    queries::{AttemptOf, CurrentProgramme, Pool, PoolRow, Standing, StandingOf},
+    queries::{AttemptOf, AttemptsOf, CurrentProgramme, Pool, PoolRow, Standing, StandingOf},
 };
 use axum::{
     Form,
@@ -123,7 +123,9 @@ pub(crate) async fn conditions(State(app): State<App>, Path(id): Path<String>, w
         Err(words) => Some(Refusal { title: "Not open to this address", words, until: None, link: None }),
         Ok(()) => standing_refusal(&standing, p).map(|r| refusal(&r)),
     };
-    let mut response = show(&app, &who, p, String::new(), None, refused)?;
+    // The name of the last attempt, to be changed or kept.
+    let name = app.store.read(AttemptsOf { learner: who.0.learner }).await?.into_iter().next().map_or_else(String::new, |a| a.holder_name);
+    let mut response = show(&app, &who, p, name, None, refused)?;
     *response.status_mut() = StatusCode::OK;
     Ok(response)
 }

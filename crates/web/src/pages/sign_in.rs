@@ -145,7 +145,12 @@ pub(crate) async fn confirm(State(app): State<App>, place: Place, visitor: Visit
     place.take(&app, Way::TryLink)?;
     let token = Secret128::parse(&token).ok_or_else(spent)?;
     let query = LinkAddress { issuer: app.issuer_id, token_hash: token_hash(&token), at: app.now() };
-    let address = app.store.read(query).await?.ok_or_else(spent)?;
+    let address = match app.store.read(query).await? {
+        Some(address) => address,
+        // Whoever goes back to the mail after signing in is where they wanted to be.
+        None if visitor.0.is_some() => return Ok(Redirect::to("/me").into_response()),
+        None => return Err(spent()),
+    };
     page(&Confirm { frame: Frame::new(&app, &visitor, "Sign in"), token: token.to_string(), address })
 }
 
