@@ -15,11 +15,11 @@ use assay_core::{
 };
 use assay_items::{Choice, Item, Mark};
 use assay_jobs::Worker;
-use assay_measure::{Candidate, DrawRequest, draw};
+use assay_measure::{DrawRequest, draw};
 use assay_store::{
     Store,
     commands::{Introduce, NewJob, NoteShown, SaveAnswer, SetBadge, StartAttempt, Submit},
-    queries::{AttemptOf, AttemptsOf, BadgesOf, CurrentProgramme, Pool, PoolRow, QuestionOf, StandingOf},
+    queries::{AttemptOf, AttemptsOf, BadgesOf, CurrentProgramme, Pool, QuestionOf, StandingOf},
 };
 use assay_web::SamplePerson;
 use futures_util::future::try_join_all;
@@ -134,7 +134,7 @@ impl Seeding<'_> {
         }
         let attempt = AttemptId::random(self.chance);
         let pool = Pool { learner, programme: programme.id.clone(), pool_version: self.current.pool_version.clone() };
-        let mut pool: Vec<Candidate> = self.store.read(pool).await?.into_iter().map(candidate).collect();
+        let mut pool = self.store.read(pool).await?;
         pool.sort_by(|a, b| a.item.cmp(&b.item));
         let seed = keyed_seed(self.secret, &[b"form", learner.person.0.as_bytes(), attempt.0.as_bytes()]);
         let request =
@@ -227,11 +227,6 @@ impl Seeding<'_> {
         self.store.run(submit).await?;
         Ok(())
     }
-}
-
-fn candidate(row: PoolRow) -> Candidate {
-    let PoolRow { item, domain, family, enemies, options, shown, seen } = row;
-    Candidate { item, domain, family, enemies, options, shown, seen }
 }
 
 #[cfg(test)]

@@ -19,6 +19,25 @@ pub struct PlacedOption {
     pub authored: u8,
 }
 
+/// An item that may be drawn.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The item.
+    pub item: ItemId,
+    /// Its domain's slug.
+    pub domain: String,
+    /// Its family; an item without one is its own.
+    pub family: String,
+    /// Items it must not stand beside.
+    pub enemies: Vec<ItemId>,
+    /// How many options it has.
+    pub options: usize,
+    /// How often it was shown to anyone.
+    pub shown: i64,
+    /// Whether this person has seen it.
+    pub seen: bool,
+}
+
 /// One item of a form, as drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormItem {

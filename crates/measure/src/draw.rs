@@ -5,29 +5,10 @@ use std::collections::HashSet;
 
 use assay_core::{
     chance::SeededChance,
-    form::{FormItem, place_options},
+    form::{Candidate, FormItem, place_options},
     programme::Domain,
 };
 use assay_items::ItemId;
-
-/// An item that may be drawn.
-#[derive(Clone, Debug)]
-pub struct Candidate {
-    /// The item.
-    pub item: ItemId,
-    /// Its domain's slug.
-    pub domain: String,
-    /// Its family; an item without one is its own.
-    pub family: String,
-    /// Items it must not stand beside.
-    pub enemies: Vec<ItemId>,
-    /// How many options it has.
-    pub options: usize,
-    /// How often it was shown to anyone.
-    pub shown: i64,
-    /// Whether this person has seen it.
-    pub seen: bool,
-}
 
 /// What to draw from.
 #[derive(Debug)]

@@ -5,4 +5,4 @@
 
 mod draw;
 
-pub use draw::{Candidate, CannotDraw, DrawRequest, draw};
+pub use draw::{CannotDraw, DrawRequest, draw};

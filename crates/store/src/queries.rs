@@ -4,12 +4,11 @@ use assay_core::{
     UtcMillis,
     attempt::AttemptState,
     badge::Visibility,
-    form::{OptionToken, ShownQuestion},
+    form::{Candidate, OptionToken, ShownQuestion},
     ids::{AttemptId, AwardId, IssuerId, JobId, Learner, PersonId, Secret128},
     programme::{Programme, Rules},
     score::Outcome,
 };
-use assay_items::ItemId;
 
 use crate::{Query, commands::TokenHash};
 
@@ -63,7 +62,7 @@ queries! {
     }
 
     /// The pool as the draw needs it, with what this person has seen.
-    Pool -> Vec<PoolRow> {
+    Pool -> Vec<Candidate> {
         /// Who.
         learner: Learner,
         /// Slug.
@@ -246,25 +245,6 @@ pub struct CurrentProgramme {
     pub pool_version: String,
     /// Items in the pool.
     pub pool_size: i64,
-}
-
-/// An item of the pool as the draw needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PoolRow {
-    /// The item.
-    pub item: ItemId,
-    /// Domain slug.
-    pub domain: String,
-    /// Family.
-    pub family: String,
-    /// Enemies.
-    pub enemies: Vec<ItemId>,
-    /// Options it has.
-    pub options: usize,
-    /// How often it was shown to anyone.
-    pub shown: i64,
-    /// Whether this person has seen it.
-    pub seen: bool,
 }
 
 /// Where a person stands in a programme.

@@ -9,7 +9,7 @@ use assay_core::{
     badge::Visibility,
     chance::SeededChance,
     clock::DAY_SECONDS,
-    form::OptionToken,
+    form::{Candidate, OptionToken},
     ids::{AttemptId, AwardId, JobId, Learner, RowId, Secret128},
 };
 use assay_fixtures::{START, World, items, programme};
@@ -37,18 +37,7 @@ impl Room {
         let pool = Pool { learner, programme: "sample".into(), pool_version: self.published.pool_version.clone() };
         let pool = self.world.store.read(pool).await.unwrap();
         let attempt = AttemptId::random(&self.world.chance);
-        let mut candidates: Vec<_> = pool
-            .into_iter()
-            .map(|r| assay_measure::Candidate {
-                item: r.item,
-                domain: r.domain,
-                family: r.family,
-                enemies: r.enemies,
-                options: r.options,
-                shown: r.shown,
-                seen: r.seen,
-            })
-            .collect();
+        let mut candidates = pool;
         candidates.sort_by(|a, b| a.item.cmp(&b.item));
         let seed = assay_core::chance::keyed_seed(&[1; 32], &[attempt.0.as_bytes()]);
         let request = assay_measure::DrawRequest { domains: &self.programme.domains, pool: &candidates, pool_share_percent: 50, seed };
@@ -142,15 +131,7 @@ async fn a_form_can_be_derived_again_from_what_is_kept() {
     let pool = Pool { learner: ada, programme: "sample".into(), pool_version: room.published.pool_version.clone() };
     let mut pool = room.world.store.read(pool).await.unwrap();
     pool.sort_by(|a, b| a.item.cmp(&b.item));
-    let candidate = |(r, (shown, seen)): (assay_store::queries::PoolRow, (i64, bool))| assay_measure::Candidate {
-        item: r.item,
-        domain: r.domain,
-        family: r.family,
-        enemies: r.enemies,
-        options: r.options,
-        shown,
-        seen,
-    };
+    let candidate = |(c, (shown, seen)): (Candidate, (i64, bool))| Candidate { shown, seen, ..c };
     let pool: Vec<_> = pool.into_iter().zip(kept).map(candidate).collect();
     let seed = assay_core::chance::keyed_seed(&[1; 32], &[attempt.0.as_bytes()]);
     let request = assay_measure::DrawRequest { domains: &room.programme.domains, pool: &pool, pool_share_percent: 50, seed };

@@ -1,6 +1,6 @@
 //! Content: programmes, items, pools, and what a draw needs to know of them.
 
-use assay_core::programme::Programme;
+use assay_core::{form::Candidate, programme::Programme};
 use assay_items::{Item, ItemId};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     StoreError,
     commands::{Publish, Published},
-    queries::{CurrentProgramme, CurrentProgrammes, Figures, Pool, PoolRow, ProgrammeFigures, ProgrammeVersion},
+    queries::{CurrentProgramme, CurrentProgrammes, Figures, Pool, ProgrammeFigures, ProgrammeVersion},
 };
 
 const CURRENT: &str = "SELECT version, pool_version FROM programmes WHERE issuer_id = $1 AND programme = $2";
@@ -127,7 +127,7 @@ const POOL: &str = "SELECT p.item_id, p.domain, p.family, p.enemies, p.option_co
 const SEEN: &str = "SELECT DISTINCT item_id FROM form_items WHERE person_id = $1 AND issuer_id = $2 AND programme = $3";
 
 impl Apply<Conn> for Pool {
-    type Out = Vec<PoolRow>;
+    type Out = Vec<Candidate>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
         let (person, issuer) = (self.learner.person.0, self.learner.issuer.0);
@@ -136,7 +136,7 @@ impl Apply<Conn> for Pool {
         let mut pool = Vec::new();
         for row in sqlx::query(POOL).bind(issuer).bind(&self.programme).bind(&self.pool_version).fetch_all(conn).await? {
             let item: String = row.try_get(0)?;
-            pool.push(PoolRow {
+            pool.push(Candidate {
                 seen: seen.contains(&item),
                 item: ItemId(item),
                 domain: row.try_get(1)?,

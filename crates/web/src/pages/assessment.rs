@@ -9,10 +9,10 @@ use assay_core::{
     ids::{AttemptId, JobId, Learner},
     programme::Programme,
 };
-use assay_measure::{Candidate, DrawRequest, draw};
+use assay_measure::{DrawRequest, draw};
 use assay_store::{
     commands::{NewJob, StartAttempt},
-    queries::{AttemptOf, AttemptsOf, CurrentProgramme, Pool, PoolRow, Standing, StandingOf},
+    queries::{AttemptOf, AttemptsOf, CurrentProgramme, Pool, Standing, StandingOf},
 };
 use axum::{
     Form,
@@ -168,17 +168,12 @@ pub(crate) async fn begin(
     }
 }
 
-fn candidate(row: PoolRow) -> Candidate {
-    let PoolRow { item, domain, family, enemies, options, shown, seen } = row;
-    Candidate { item, domain, family, enemies, options, shown, seen }
-}
-
 /// A start with a form drawn for this person and this attempt.
 async fn start(app: &App, current: &CurrentProgramme, learner: Learner, holder_name: String) -> Result<StartAttempt, Fault> {
     let p = &current.programme;
     let attempt = AttemptId::random(&*app.chance);
     let query = Pool { learner, programme: p.id.clone(), pool_version: current.pool_version.clone() };
-    let mut pool: Vec<Candidate> = app.store.read(query).await?.into_iter().map(candidate).collect();
+    let mut pool = app.store.read(query).await?;
     pool.sort_by(|a, b| a.item.cmp(&b.item));
     let seed = keyed_seed(&app.secret, &[b"form", learner.person.0.as_bytes(), attempt.0.as_bytes()]);
     let request = DrawRequest { domains: &p.domains, pool: &pool, pool_share_percent: p.entry.pool_share_percent, seed };
