@@ -11,6 +11,7 @@ mod licences;
 mod lint;
 mod metadata;
 mod outside;
+mod postgres;
 mod process;
 mod rules;
 mod shots;
@@ -26,7 +27,7 @@ use tally::Step;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test       everything below but `shots`, in order, with a summary
+  test       everything below but `shots` and `postgres`, in order, with a summary
   fmt        formatting, as `cargo fmt --check`
   lint       clippy over every target, warnings are errors
   unit       unit, property, storage and documentation tests
@@ -34,6 +35,7 @@ cargo xtask COMMAND
   licences   licences, bans and sources of every dependency
   e2e        the whole program in a real Chromium
   shots      a picture of every page in every state, into ./shots
+  postgres   a private PostgreSQL for working by hand, until Ctrl-C
 
 Settings, by environment:
   ASSAY_INSTALL=no    never install anything; say what was skipped instead
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         "licences" => licences::run(),
         "e2e" => e2e::run(rest),
         "shots" => shots::run(rest),
+        "postgres" => postgres::run(),
         other => {
             eprintln!("No command `{other}`.\n\n{HELP}");
             return ExitCode::from(64);

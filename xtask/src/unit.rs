@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::{
-    debian, outside,
+    debian, outside, postgres,
     process::{cargo, read, watch},
     tally::Step,
 };
@@ -14,20 +14,48 @@ pub(crate) fn run(rest: &[String]) -> Step {
     if let Err(words) = debian::mail_server() {
         step.skip(format!("mail over a real server: {words}"));
     }
+    let server = postgres::Server::start().map_err(|words| step.skip(format!("everything over PostgreSQL: {words}"))).ok();
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     if read(&mut cargo(&["nextest", "--version"])).is_ok() {
         let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--status-level=slow", "--final-status-level=fail"]);
         command.arg("--no-tests=pass").args(&rest);
-        counted(&mut step, &mut command, &NEXTEST);
+        counted(&mut step, &mut command, &NEXTEST, server.as_ref());
         if rest.is_empty() {
-            counted(&mut step, &mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]), &CARGO);
+            counted(&mut step, &mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]), &CARGO, None);
         }
     } else {
         let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
         command.args(&rest);
-        counted(&mut step, &mut command, &CARGO);
+        counted(&mut step, &mut command, &CARGO, server.as_ref());
+    }
+    if server.is_some() {
+        again_over_postgres(&mut step, &rest, server.as_ref());
     }
     step
+}
+
+/// The suites that stand on `assay_fixtures::World`, once more with every world in PostgreSQL.
+fn again_over_postgres(step: &mut Step, rest: &[&str], server: Option<&postgres::Server>) {
+    let packages = ["-p", "assay-store", "-p", "assay-jobs", "-p", "assay-web"];
+    let (mut command, runner) = if read(&mut cargo(&["nextest", "--version"])).is_ok() {
+        (
+            cargo(&[
+                "nextest",
+                "run",
+                "--no-fail-fast",
+                "--status-level=slow",
+                "--final-status-level=fail",
+                "--no-tests=pass",
+                "--test",
+                "*",
+            ]),
+            &NEXTEST,
+        )
+    } else {
+        (cargo(&["test", "--no-fail-fast", "--test", "*"]), &CARGO)
+    };
+    command.args(packages).args(rest).env("ASSAY_TEST_ENGINE", "postgres");
+    counted(step, &mut command, runner, server);
 }
 
 /// How a runner says what it found. Each reads its own lines only: nextest also prints those of a failed test's own runner.
@@ -39,7 +67,10 @@ struct Runner {
 const CARGO: Runner = Runner { counts: cargo_counts, failed: cargo_failed };
 const NEXTEST: Runner = Runner { counts: nextest_counts, failed: nextest_failed };
 
-fn counted(step: &mut Step, command: &mut Command, runner: &Runner) {
+fn counted(step: &mut Step, command: &mut Command, runner: &Runner, server: Option<&postgres::Server>) {
+    if let Some(server) = server {
+        command.env(postgres::VARIABLE, &server.url).env(postgres::PROGRAMS, &server.programs);
+    }
     if let Some(folder) = outside::folder() {
         command.env(outside::VARIABLE, folder);
     }

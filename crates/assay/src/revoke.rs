@@ -84,7 +84,7 @@ async fn write_down(store: &Store, folder: &DataFolder, issuer: IssuerId, badge:
     let (award, path) = (badge.award.to_string(), folder.journal());
     let before = std::fs::read_to_string(&path).unwrap_or_default();
     let mut written = false;
-    for revoked in store.read(RevokedOf { issuer, award: badge.award }).await? {
+    for revoked in store.read(RevokedOf { issuer, person: badge.person, award: badge.award }).await? {
         let status = (revoked.status_list, revoked.status_index);
         let place = format!("\"status\":[{},{}]", status.0, status.1);
         if before.lines().any(|line| line.contains(&award) && line.contains("\"revoked\"") && line.contains(&place)) {

@@ -222,7 +222,7 @@ impl Seeding<'_> {
 
     async fn submit(&self, learner: Learner, attempt: AttemptId, at: UtcMillis) -> Result<(), Failure> {
         let chance = self.chance;
-        let jobs = [JobId::random(chance), JobId::random(chance)];
+        let jobs = [(); 3].map(|()| JobId::random(chance));
         let submit = Submit { learner, attempt, award: AwardId::random(chance), badge_id: Secret128::random(chance), jobs, at };
         self.store.run(submit).await?;
         Ok(())

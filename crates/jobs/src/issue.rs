@@ -35,8 +35,17 @@ pub(crate) struct IssueJob {
 
 /// Entries of one status list.
 const LIST_ENTRIES: i64 = assay_badge::LIST_ENTRIES as i64;
-/// The list new badges are entered in.
-const LIST: i64 = 1;
+/// The first status list.
+const FIRST_LIST: i64 = 1;
+
+/// The list that a new badge is entered in: the newest, until half of it is used; then a free index would be hard to find by chance.
+fn list_for(newest: Option<(i64, i64)>) -> i64 {
+    match newest {
+        None => FIRST_LIST,
+        Some((list, used)) if used * 2 > LIST_ENTRIES => list + 1,
+        Some((list, _)) => list,
+    }
+}
 
 fn timestamp(at: UtcMillis) -> Timestamp {
     Timestamp::from_millisecond(at.0 / 1000 * 1000).unwrap_or(Timestamp::UNIX_EPOCH)
@@ -54,7 +63,7 @@ pub(crate) fn assurance(facts: &IssueFacts, demonstration: bool) -> Assurance {
     }
 }
 
-fn spec(parts: &WorkerParts, facts: &IssueFacts, index: i64, now: UtcMillis) -> BadgeSpec {
+fn spec(parts: &WorkerParts, facts: &IssueFacts, (list, index): (i64, i64), now: UtcMillis) -> BadgeSpec {
     let (badge, design, base) = (&facts.badge, &facts.programme.badge, &parts.issuer.base_url);
     // An update must begin later than what it replaces (Open Badges 3.0, equality and comparison).
     let valid_from = if badge.revision == 1 { badge.awarded_at } else { now };
@@ -85,7 +94,7 @@ fn spec(parts: &WorkerParts, facts: &IssueFacts, index: i64, now: UtcMillis) -> 
             (false, false) => assay_badge::Standing::Regular,
         },
         score: None,
-        status: StatusSpec { list_url: format!("{base}/status/{LIST}"), index: u32::try_from(index).unwrap_or(0) },
+        status: StatusSpec { list_url: format!("{base}/status/{list}"), index: u32::try_from(index).unwrap_or(0) },
     }
 }
 
@@ -94,19 +103,17 @@ async fn intend(parts: &WorkerParts, issuer: IssuerId, person: PersonId, facts: 
     if let Some(intent) = &facts.intent {
         return Ok(intent.clone());
     }
-    if facts.indexes_used * 2 > LIST_ENTRIES {
-        return Err(JobError::Later("the status list is more than half full; a second list is needed".into()));
-    }
+    let list = list_for(facts.newest_list);
     for _ in 0..64 {
         // A clock that stepped back must not make a badge that is signed before it was earned.
         let now = parts.clock.now().max(facts.badge.awarded_at);
         let draw: [u8; 8] = parts.chance.bytes();
         let index = (u64::from_be_bytes(draw) % LIST_ENTRIES as u64) as i64;
-        let unsigned = build(&spec(parts, facts, index, now));
+        let unsigned = build(&spec(parts, facts, (list, index), now));
         checked(&unsigned)?;
         let unsigned = unsigned.to_string();
         let intent = Intent {
-            status_list: LIST,
+            status_list: list,
             status_index: index,
             unsigned,
             verification_method: parts.issuer.method().to_owned(),
@@ -163,7 +170,7 @@ pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob)
     parts.write_down(entry("signed", hex(&sha256))).await?;
     parts.store.run(store).await?;
     if facts.badge.revision > 1 {
-        journal_revoked(parts, issuer, &RevokedJob { award: job.award }).await?;
+        journal_revoked(parts, issuer, &RevokedJob { award: job.award, person: job.person }).await?;
     }
     Ok(())
 }
@@ -179,11 +186,12 @@ fn checked(unsigned: &serde_json::Value) -> Result<(), JobError> {
 #[derive(Deserialize)]
 pub(crate) struct RevokedJob {
     award: AwardId,
+    person: PersonId,
 }
 
 /// Writes down which status entries of an award are revoked. A line too many does no harm, one too few would.
 pub(crate) async fn journal_revoked(parts: &WorkerParts, issuer: IssuerId, job: &RevokedJob) -> Result<(), JobError> {
-    for entry in parts.store.read(RevokedOf { issuer, award: job.award }).await? {
+    for entry in parts.store.read(RevokedOf { issuer, person: job.person, award: job.award }).await? {
         let (revision, status) = (entry.revision, (entry.status_list, entry.status_index));
         let entry =
             Entry { at: parts.clock.now(), event: "revoked", award: job.award.to_string(), revision, status, sha256: String::new() };

@@ -16,7 +16,7 @@ use assay_core::{
 };
 use assay_store::{
     Bell, Store, StoreError,
-    commands::{Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob, Submit},
+    commands::{Enqueue, FinishJob, FoldExposure, FoldFigures, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob, Submit},
     queries::{AttemptOf, Overdue, ProgrammeVersion, WhereToMail},
 };
 use serde::Deserialize;
@@ -74,6 +74,12 @@ struct AttemptJob {
     person: PersonId,
 }
 
+#[derive(Deserialize)]
+struct FiguresJob {
+    programme: String,
+    passed: bool,
+}
+
 /// See the module.
 pub struct Worker {
     parts: WorkerParts,
@@ -82,6 +88,8 @@ pub struct Worker {
 }
 
 const LEASE_SECONDS: i64 = 120;
+/// Longest that one job takes: a mail server is given 20 seconds, and has a few steps.
+const LEASE_MARGIN_SECONDS: i64 = 60;
 /// Tries of a mail that a server refuses for good; with the longest pauses this is most of a day.
 const REFUSALS: u32 = 80;
 const PRUNE_SECONDS: i64 = 600;
@@ -136,7 +144,8 @@ impl Worker {
         {
             tracing::error!(%error, "overdue attempts could not be closed or old rows not be pruned");
         }
-        let lease = LeaseJobs { owner: self.name.clone(), lane, limit: 16, lease_seconds: LEASE_SECONDS, at: self.parts.clock.now() };
+        let leased_at = self.parts.clock.now();
+        let lease = LeaseJobs { owner: self.name.clone(), lane, limit: 16, lease_seconds: LEASE_SECONDS, at: leased_at };
         let jobs = match self.parts.store.run(lease).await {
             Ok(jobs) => jobs,
             Err(error) => {
@@ -145,6 +154,10 @@ impl Worker {
             }
         };
         for job in &jobs {
+            // What a slow mail server left no time for is another worker's by now, or will be: doing it too would mail it twice.
+            if self.parts.clock.now().seconds_since(leased_at) > LEASE_SECONDS - LEASE_MARGIN_SECONDS {
+                break;
+            }
             self.handle(job).await;
         }
         !jobs.is_empty()
@@ -158,15 +171,18 @@ impl Worker {
     async fn handle(&self, job: &LeasedJob) {
         let now = self.parts.clock.now();
         let after = match self.work(job).await {
-            Ok(()) => self.parts.store.run(FinishJob { job: job.id, at: now }).await,
+            Ok(()) => self.parts.store.run(FinishJob { job: job.id, owner: self.name.clone(), at: now }).await,
             Err(JobError::Never(reason)) => {
                 tracing::error!(kind = job.kind, job = %job.id, reason, "a job was given up");
-                self.parts.store.run(FinishJob { job: job.id, at: now }).await
+                self.parts.store.run(FinishJob { job: job.id, owner: self.name.clone(), at: now }).await
             }
             Err(error) => {
                 let pause = (5_i64 << job.tries.min(10)).min(LONGEST_PAUSE_SECONDS);
                 tracing::warn!(kind = job.kind, job = %job.id, %error, pause_seconds = pause, "a job will be tried again");
-                self.parts.store.run(RetryJob { job: job.id, error: error.to_string(), run_at: now.plus_seconds(pause) }).await
+                self.parts
+                    .store
+                    .run(RetryJob { job: job.id, owner: self.name.clone(), error: error.to_string(), run_at: now.plus_seconds(pause) })
+                    .await
             }
         };
         if let Err(error) = after {
@@ -184,6 +200,11 @@ impl Worker {
             "fold-exposure" => {
                 let AttemptJob { attempt, person } = serde_json::from_str(&job.payload).map_err(unreadable)?;
                 let fold = FoldExposure { issuer: job.issuer, person, attempt, job: job.id, at: self.parts.clock.now() };
+                Ok(self.parts.store.run(fold).await?)
+            }
+            "fold-figures" => {
+                let FiguresJob { programme, passed } = serde_json::from_str(&job.payload).map_err(unreadable)?;
+                let fold = FoldFigures { issuer: job.issuer, programme, passed, job: job.id, at: self.parts.clock.now() };
                 Ok(self.parts.store.run(fold).await?)
             }
             other => Err(JobError::Never(format!("no such kind of job: {other}"))),
@@ -253,7 +274,7 @@ impl Worker {
         }
         for (learner, attempt, _) in self.parts.store.read(Overdue { at: now }).await? {
             let chance = &*self.parts.chance;
-            let jobs = [JobId::random(chance), JobId::random(chance)];
+            let jobs = [(); 3].map(|()| JobId::random(chance));
             let submit = Submit { learner, attempt, award: AwardId::random(chance), badge_id: Secret128::random(chance), jobs, at: now };
             if let Err(error) = self.parts.store.run(submit).await {
                 // One attempt that cannot be closed must not keep the others open.

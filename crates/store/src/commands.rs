@@ -256,7 +256,7 @@ commands! {
         /// Public id for a badge.
         badge_id: Secret128,
         /// Ids for the jobs it may queue.
-        jobs: [JobId; 2],
+        jobs: [JobId; 3],
         /// Now.
         at: UtcMillis,
     }
@@ -359,10 +359,12 @@ commands! {
     /// Takes every lease back: for a start after a crash, by whoever is alone with the database.
     ReleaseLeases -> () {}
 
-    /// Marks a job as done and forgets its payload.
+    /// Marks a job as done and forgets its payload; nothing happens when another worker has taken it over.
     FinishJob -> () {
         /// The job.
         job: JobId,
+        /// Name of the worker.
+        owner: String,
         /// Now.
         at: UtcMillis,
     }
@@ -371,6 +373,8 @@ commands! {
     RetryJob -> () {
         /// The job.
         job: JobId,
+        /// Name of the worker.
+        owner: String,
         /// What went wrong, without personal data.
         error: String,
         /// When to try again.
@@ -397,6 +401,43 @@ commands! {
         job: JobId,
         /// Now.
         at: UtcMillis,
+    }
+
+    /// Adds a result to its programme's public figures and finishes the job, in one transaction.
+    FoldFigures -> () {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Programme slug.
+        programme: String,
+        /// Passed or not.
+        passed: bool,
+        /// The job.
+        job: JobId,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Counts one use of a way in, for all nodes together. Answers when it is free again if this use is one too many, which is then
+    /// not counted. The rule is GCRA (ITU-T I.371): `burst` uses at once, then one each `period_ms`.
+    TakeTurn -> Option<UtcMillis> {
+        /// Which way.
+        way: &'static str,
+        /// Hash of whoever comes.
+        key_hash: TokenHash,
+        /// Milliseconds that one use costs.
+        period_ms: i64,
+        /// Uses at once.
+        burst: u32,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Makes sure that all nodes share something: the first value stays, and is answered.
+    Agree -> Vec<u8> {
+        /// Name.
+        name: &'static str,
+        /// Hash of this node's.
+        value: Vec<u8>,
     }
 
     /// Erases a person: address, answers, names, sessions, mails. Awards stay as withdrawn; answers to the credentials that were

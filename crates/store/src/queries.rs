@@ -165,8 +165,8 @@ queries! {
         learner: Learner,
     }
 
-    /// Indexes that are set in a status list.
-    RevokedIndexes -> Vec<i64> {
+    /// Indexes that are set in a status list; `None` when there is no such list.
+    RevokedIndexes -> Option<Vec<i64>> {
         /// The issuer.
         issuer: IssuerId,
         /// The list.
@@ -177,6 +177,8 @@ queries! {
     RevokedOf -> Vec<RevokedEntry> {
         /// The issuer.
         issuer: IssuerId,
+        /// Whose.
+        person: PersonId,
         /// The award.
         award: AwardId,
     }
@@ -201,6 +203,14 @@ queries! {
         issuer: IssuerId,
         /// Slug.
         programme: String,
+    }
+
+    /// The newest lines of the audit log.
+    AuditLog -> Vec<AuditLine> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Most lines.
+        limit: u16,
     }
 
     /// Jobs by state, for operators and tests.
@@ -394,8 +404,8 @@ pub struct IssueFacts {
     pub address: Option<String>,
     /// What is intended already for this revision.
     pub intent: Option<crate::commands::Intent>,
-    /// Status lists' indexes in use, for a free one.
-    pub indexes_used: i64,
+    /// The newest status list and how many of its indexes are in use; none before the first badge.
+    pub newest_list: Option<(i64, i64)>,
 }
 
 /// Public figures of a programme.
@@ -407,6 +417,21 @@ pub struct ProgrammeFigures {
     pub passed: i64,
     /// Items in the pool.
     pub pool: i64,
+}
+
+/// A line of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLine {
+    /// When.
+    pub at: UtcMillis,
+    /// Who.
+    pub actor: String,
+    /// What (`revoke`, `publish`).
+    pub action: String,
+    /// On what.
+    pub object: String,
+    /// Particulars.
+    pub detail: String,
 }
 
 /// Jobs by state.

@@ -15,7 +15,9 @@ use assay_core::{
 use assay_fixtures::{START, World, items, programme};
 use assay_store::{
     commands::*,
-    queries::{AttemptOf, BadgeById, BadgesOf, DrawnFrom, JobCounts, OwnData, Pool, QuestionOf, RevokedIndexes, StandingOf, WhoIs},
+    queries::{
+        AttemptOf, AuditLog, BadgeById, BadgesOf, DrawnFrom, JobCounts, OwnData, Pool, QuestionOf, RevokedIndexes, StandingOf, WhoIs,
+    },
 };
 
 struct Room {
@@ -79,7 +81,7 @@ impl Room {
 
     fn submit_command(&self, learner: Learner, attempt: AttemptId, at: UtcMillis) -> Submit {
         let chance = &self.world.chance;
-        let jobs = [JobId::random(chance), JobId::random(chance)];
+        let jobs = [(); 3].map(|()| JobId::random(chance));
         Submit { learner, attempt, award: AwardId::random(chance), badge_id: Secret128::random(chance), jobs, at }
     }
 
@@ -350,13 +352,13 @@ async fn one_intent_and_one_credential_per_revision_whoever_comes_first() {
     }
     let badge = room.world.store.read(BadgeById { issuer: ada.issuer, badge_id: badge.badge_id }).await.unwrap().unwrap();
     assert_eq!(badge.document.as_deref(), Some("first"));
-    assert!(room.world.store.read(RevokedIndexes { issuer: ada.issuer, status_list: 1 }).await.unwrap().is_empty());
+    assert!(room.world.store.read(RevokedIndexes { issuer: ada.issuer, status_list: 1 }).await.unwrap().unwrap().is_empty());
     let revoke = Revoke { issuer: ada.issuer, badge_id: badge.badge_id.clone(), reason: "test".into(), act: room.world.act(START) };
     assert_eq!(room.world.store.run(revoke.clone()).await.unwrap(), Some(true));
     let mut again = revoke;
     again.act = room.world.act(START);
     assert_eq!(room.world.store.run(again).await.unwrap(), Some(false));
-    assert_eq!(room.world.store.read(RevokedIndexes { issuer: ada.issuer, status_list: 1 }).await.unwrap(), [7]);
+    assert_eq!(room.world.store.read(RevokedIndexes { issuer: ada.issuer, status_list: 1 }).await.unwrap().unwrap(), [7]);
 }
 
 #[tokio::test]
@@ -463,6 +465,10 @@ async fn erasing_leaves_no_trace_of_the_person_and_keeps_the_wait() {
     assert_eq!(standing.next_start_at, Some(START.plus_seconds(DAY_SECONDS)));
 
     room.world.store.close().await;
+    if room.world.url.is_some() {
+        // Rows are looked at by the test of moving; PostgreSQL's files are its own.
+        return;
+    }
     let mut bytes = std::fs::read(room.world.folder.path().join("assay.db")).unwrap();
     if let Ok(wal) = std::fs::read(room.world.folder.path().join("assay.db-wal")) {
         bytes.extend(wal);
@@ -571,11 +577,8 @@ async fn what_a_person_with_power_does_stands_in_the_audit_log() {
     let badge = room.world.store.read(BadgesOf { learner: ada }).await.unwrap().remove(0);
     let revoke = Revoke { issuer: ada.issuer, badge_id: badge.badge_id, reason: "test".into(), act: room.world.act(START) };
     room.world.store.run(revoke).await.unwrap();
-    room.world.store.close().await;
-    let file = room.world.folder.path().join("assay.db");
-    let mut conn = <sqlx::SqliteConnection as sqlx::Connection>::connect(&format!("sqlite://{}", file.display())).await.unwrap();
-    let rows: Vec<(String, String)> =
-        sqlx::query_as("SELECT action, actor FROM audit_log ORDER BY action").fetch_all(&mut conn).await.unwrap();
-    let operator = |action: &str| (action.to_owned(), "operator".to_owned());
-    assert_eq!(rows, [operator("grant-time"), operator("publish"), operator("publish"), operator("revoke")]);
+    let lines = room.world.store.read(AuditLog { issuer: room.world.issuer, limit: 10 }).await.unwrap();
+    let mut acts: Vec<(&str, &str)> = lines.iter().map(|line| (line.action.as_str(), line.actor.as_str())).collect();
+    acts.sort_unstable();
+    assert_eq!(acts, [("grant-time", "operator"), ("publish", "operator"), ("publish", "operator"), ("revoke", "operator")]);
 }

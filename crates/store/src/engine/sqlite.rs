@@ -19,6 +19,17 @@ use crate::StoreError;
 /// The connection that `ops` is compiled with here.
 pub(crate) type Conn = SqliteConnection;
 
+/// What this engine says differently.
+mod dialect {
+    /// One writer: nobody else is taking rows.
+    macro_rules! skip_locked {
+        () => {
+            ""
+        };
+    }
+    pub(super) use skip_locked;
+}
+
 #[path = "../ops/mod.rs"]
 mod ops;
 

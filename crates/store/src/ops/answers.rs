@@ -80,7 +80,7 @@ impl Apply<Conn> for SaveAnswer {
         let (person, issuer, id, position) = (self.learner.person.0, self.learner.issuer.0, self.attempt.0, i64::from(self.position));
         let placed = sqlx::query(PLACED).bind(person).bind(issuer).bind(id).bind(position).fetch_optional(&mut *conn).await?;
         let Some(placed) = placed else { return Ok(None) };
-        if !self.is_sound(placed.try_get(0)?, placed.try_get(1)?)? {
+        if !is_sound(self, placed.try_get(0)?, placed.try_get(1)?)? {
             return Ok(None);
         }
         let save = sqlx::query(SAVE).bind(person).bind(issuer).bind(id).bind(position).bind(json(&self.save.chosen)?);
@@ -108,19 +108,17 @@ impl Apply<Conn> for SaveAnswer {
     }
 }
 
-impl SaveAnswer {
-    /// Whether every chosen token belongs to this question, none twice, and not more than may be chosen.
-    fn is_sound(&self, placed: &str, question: &str) -> Result<bool, StoreError> {
-        let placed: Vec<PlacedOption> = from_json("form", placed)?;
-        let question: Question = from_json("question", question)?;
-        let most = match question.choice {
-            Choice::One => 1,
-            Choice::Many(_) => placed.len(),
-        };
-        let known = |token: &OptionToken| placed.iter().any(|p| p.token == *token);
-        let distinct: std::collections::HashSet<_> = self.save.chosen.iter().collect();
-        Ok(self.save.chosen.len() <= most && distinct.len() == self.save.chosen.len() && self.save.chosen.iter().all(known))
-    }
+/// Whether every chosen token belongs to this question, none twice, and not more than may be chosen.
+fn is_sound(save: &SaveAnswer, placed: &str, question: &str) -> Result<bool, StoreError> {
+    let placed: Vec<PlacedOption> = from_json("form", placed)?;
+    let question: Question = from_json("question", question)?;
+    let most = match question.choice {
+        Choice::One => 1,
+        Choice::Many(_) => placed.len(),
+    };
+    let known = |token: &OptionToken| placed.iter().any(|p| p.token == *token);
+    let distinct: std::collections::HashSet<_> = save.save.chosen.iter().collect();
+    Ok(save.save.chosen.len() <= most && distinct.len() == save.save.chosen.len() && save.save.chosen.iter().all(known))
 }
 
 const SET_FLAG: &str = "UPDATE form_items SET flagged = $1 WHERE person_id = $2 AND attempt_id = $3 AND position = $4 AND issuer_id = $5 \

@@ -53,7 +53,7 @@ impl Apply<Conn> for StartAttempt {
         let claim = sqlx::query(CLAIM_START).bind(person).bind(issuer).bind(&self.programme).bind(self.at.0).bind(&self.badge_version);
         let claim = claim.bind(self.tries_a_year.map_or(-1, i64::from)).bind(year_before(self.at).0);
         if claim.execute(&mut *conn).await?.rows_affected() == 0 {
-            return self.refusal(conn).await.map(Err);
+            return refusal(self, conn).await.map(Err);
         }
         let deadline = self.rules.time_limit_seconds.map(|s| self.at.plus_seconds(s).0);
         let new =
@@ -67,12 +67,17 @@ impl Apply<Conn> for StartAttempt {
             .bind(self.at.0)
             .bind(deadline);
         if new.execute(&mut *conn).await?.rows_affected() == 0 {
-            return self.refusal(conn).await.map(Err);
+            return refusal(self, conn).await.map(Err);
         }
         for (index, item) in self.form.iter().enumerate() {
             let row =
                 sqlx::query(NEW_FORM_ITEM).bind(person).bind(self.attempt.0).bind(index as i64 + 1).bind(issuer).bind(&self.programme);
-            let row = row.bind(&item.item.0).bind(&item.domain).bind(json(&item.options)?).bind(item.shown_before).bind(&self.pool_version);
+            let row = row
+                .bind(&item.item.0)
+                .bind(&item.domain)
+                .bind(json(&item.options)?)
+                .bind(i64::from(item.shown_before))
+                .bind(&self.pool_version);
             if row.execute(&mut *conn).await?.rows_affected() != 1 {
                 return Err(StoreError::Unreadable {
                     what: "pool",
@@ -85,18 +90,16 @@ impl Apply<Conn> for StartAttempt {
     }
 }
 
-impl StartAttempt {
-    async fn refusal(&self, conn: &mut Conn) -> Result<StartRefused, StoreError> {
-        let standing = standing_of(conn, self.learner, &self.programme, self.at).await?;
-        Ok(match standing {
-            Standing { open: Some(attempt), .. } => StartRefused::AlreadyOpen { attempt },
-            Standing { passed_version: Some(v), .. } if v == self.badge_version => StartRefused::AlreadyPassed,
-            Standing { next_start_at: Some(until), .. } => StartRefused::Waiting { until },
-            Standing { oldest_start_this_year: oldest, .. } => {
-                StartRefused::TriesUsed { until: oldest.unwrap_or(self.at).plus_seconds(365 * DAY_SECONDS) }
-            }
-        })
-    }
+async fn refusal(start: &StartAttempt, conn: &mut Conn) -> Result<StartRefused, StoreError> {
+    let standing = standing_of(conn, start.learner, &start.programme, start.at).await?;
+    Ok(match standing {
+        Standing { open: Some(attempt), .. } => StartRefused::AlreadyOpen { attempt },
+        Standing { passed_version: Some(v), .. } if v == start.badge_version => StartRefused::AlreadyPassed,
+        Standing { next_start_at: Some(until), .. } => StartRefused::Waiting { until },
+        Standing { oldest_start_this_year: oldest, .. } => {
+            StartRefused::TriesUsed { until: oldest.unwrap_or(start.at).plus_seconds(365 * DAY_SECONDS) }
+        }
+    })
 }
 
 const STANDING: &str =
@@ -239,72 +242,82 @@ impl Apply<Conn> for Submit {
         let ended = closed.try_get::<Option<i64>, _>(5)?.map_or(handed_in, |deadline| handed_in.min(UtcMillis(deadline)));
         let content = programme_version(conn, issuer, &programme, &version).await?;
         let domains = content.map(|p| p.domains).unwrap_or_default();
-        let result = outcome(&rules, &domains, &self.marks(conn).await?);
-        let retake_at = self.stand(conn, &programme, closed.try_get(2)?, &rules, &result, ended).await?;
+        let result = outcome(&rules, &domains, &marks(self, conn).await?);
+        let retake_at = stand(self, conn, &programme, closed.try_get(2)?, &rules, &result, ended).await?;
         let write = sqlx::query(RESULT).bind(json(&result)?).bind(retake_at.map(|at| at.0)).bind(person).bind(issuer).bind(id);
         write.execute(&mut *conn).await?;
         if result.passed {
-            self.award(conn, &programme, closed.try_get(2)?, closed.try_get(4)?).await?;
+            award(self, conn, &programme, closed.try_get(2)?, closed.try_get(4)?).await?;
         }
+        let payload = serde_json::json!({ "programme": programme, "passed": result.passed }).to_string();
+        queue(self, conn, "fold-figures", 2, payload, None).await?;
         Ok(Some(Submitted { outcome: result, by_this_call: true }))
     }
 }
 
-impl Submit {
-    async fn marks(&self, conn: &mut Conn) -> Result<Vec<Marked>, StoreError> {
-        let query = sqlx::query(MARKS).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(self.attempt.0);
-        let mut marks = Vec::new();
-        for row in query.fetch_all(conn).await? {
-            let placed: Vec<PlacedOption> = from_json("form", row.try_get::<&str, _>(1)?)?;
-            let key =
-                Key::unseal(&SealedKey(row.try_get(2)?)).map_err(|e| StoreError::Unreadable { what: "key", reason: e.to_string() })?;
-            let chosen: Vec<assay_core::form::OptionToken> =
-                row.try_get::<Option<&str>, _>(3)?.map_or(Ok(Vec::new()), |t| from_json("answer", t))?;
-            let authored = placed.iter().filter(|p| chosen.contains(&p.token)).map(|p| p.authored).collect();
-            marks.push(Marked { domain: row.try_get(0)?, right: key.score(&authored) == Mark::Right });
-        }
-        Ok(marks)
+async fn marks(submit: &Submit, conn: &mut Conn) -> Result<Vec<Marked>, StoreError> {
+    let query = sqlx::query(MARKS).bind(submit.learner.person.0).bind(submit.learner.issuer.0).bind(submit.attempt.0);
+    let mut marks = Vec::new();
+    for row in query.fetch_all(conn).await? {
+        let placed: Vec<PlacedOption> = from_json("form", row.try_get::<&str, _>(1)?)?;
+        let key = Key::unseal(&SealedKey(row.try_get(2)?)).map_err(|e| StoreError::Unreadable { what: "key", reason: e.to_string() })?;
+        let chosen: Vec<assay_core::form::OptionToken> =
+            row.try_get::<Option<&str>, _>(3)?.map_or(Ok(Vec::new()), |t| from_json("answer", t))?;
+        let authored = placed.iter().filter(|p| chosen.contains(&p.token)).map(|p| p.authored).collect();
+        marks.push(Marked { domain: row.try_get(0)?, right: key.score(&authored) == Mark::Right });
     }
+    Ok(marks)
+}
 
-    /// What the result means for the next start. Answers when that is, after a fail.
-    async fn stand(
-        &self,
-        conn: &mut Conn,
-        programme: &str,
-        badge_version: &str,
-        rules: &Rules,
-        result: &Outcome,
-        ended: UtcMillis,
-    ) -> Result<Option<UtcMillis>, StoreError> {
-        let (person, issuer) = (self.learner.person.0, self.learner.issuer.0);
-        if result.passed {
-            sqlx::query(PASSED).bind(badge_version).bind(person).bind(issuer).bind(programme).execute(conn).await?;
-            return Ok(None);
-        }
-        let row = sqlx::query(FAILS).bind(person).bind(issuer).bind(programme).fetch_one(&mut *conn).await?;
-        let fails = small::<u32>("fails", row.try_get(0)?)?.saturating_add(1);
-        let next = ended.plus_seconds(wait_seconds(rules, fails));
-        sqlx::query(FAILED).bind(next.0).bind(i64::from(fails)).bind(person).bind(issuer).bind(programme).execute(&mut *conn).await?;
-        self.tell(conn, "result-mail", 1).await?;
-        Ok(Some(next))
+/// What the result means for the next start. Answers when that is, after a fail.
+async fn stand(
+    submit: &Submit,
+    conn: &mut Conn,
+    programme: &str,
+    badge_version: &str,
+    rules: &Rules,
+    result: &Outcome,
+    ended: UtcMillis,
+) -> Result<Option<UtcMillis>, StoreError> {
+    let (person, issuer) = (submit.learner.person.0, submit.learner.issuer.0);
+    if result.passed {
+        sqlx::query(PASSED).bind(badge_version).bind(person).bind(issuer).bind(programme).execute(conn).await?;
+        return Ok(None);
     }
+    let row = sqlx::query(FAILS).bind(person).bind(issuer).bind(programme).fetch_one(&mut *conn).await?;
+    let fails = small::<u32>("fails", row.try_get(0)?)?.saturating_add(1);
+    let next = ended.plus_seconds(wait_seconds(rules, fails));
+    sqlx::query(FAILED).bind(next.0).bind(i64::from(fails)).bind(person).bind(issuer).bind(programme).execute(&mut *conn).await?;
+    tell(submit, conn, "result-mail", 1).await?;
+    Ok(Some(next))
+}
 
-    async fn award(&self, conn: &mut Conn, programme: &str, badge_version: &str, name: &str) -> Result<(), StoreError> {
-        let (person, issuer) = (self.learner.person.0, self.learner.issuer.0);
-        let new = sqlx::query(NEW_AWARD).bind(person).bind(self.award.0).bind(issuer).bind(programme).bind(badge_version);
-        let new = new.bind(self.attempt.0).bind(self.badge_id.as_str()).bind(name).bind(self.at.0).execute(&mut *conn).await?;
-        if new.rows_affected() == 0 {
-            return Ok(());
-        }
-        self.tell(conn, "issue", 0).await
+async fn award(submit: &Submit, conn: &mut Conn, programme: &str, badge_version: &str, name: &str) -> Result<(), StoreError> {
+    let (person, issuer) = (submit.learner.person.0, submit.learner.issuer.0);
+    let new = sqlx::query(NEW_AWARD).bind(person).bind(submit.award.0).bind(issuer).bind(programme).bind(badge_version);
+    let new = new.bind(submit.attempt.0).bind(submit.badge_id.as_str()).bind(name).bind(submit.at.0).execute(&mut *conn).await?;
+    if new.rows_affected() == 0 {
+        return Ok(());
     }
+    tell(submit, conn, "issue", 0).await
+}
 
-    async fn tell(&self, conn: &mut Conn, kind: &'static str, job: usize) -> Result<(), StoreError> {
-        let payload = serde_json::json!({ "award": self.award, "person": self.learner.person, "attempt": self.attempt }).to_string();
-        let dedup = if kind == "issue" { format!("{}/1", self.award) } else { self.attempt.to_string() };
-        let job = NewJob { id: self.jobs[job], kind, dedup, payload, person: Some(self.learner.person), run_at: self.at };
-        enqueue(conn, self.learner.issuer, &job).await
-    }
+async fn tell(submit: &Submit, conn: &mut Conn, kind: &'static str, job: usize) -> Result<(), StoreError> {
+    let payload = serde_json::json!({ "award": submit.award, "person": submit.learner.person, "attempt": submit.attempt }).to_string();
+    queue(submit, conn, kind, job, payload, Some(submit.learner.person)).await
+}
+
+async fn queue(
+    submit: &Submit,
+    conn: &mut Conn,
+    kind: &'static str,
+    job: usize,
+    payload: String,
+    person: Option<PersonId>,
+) -> Result<(), StoreError> {
+    let dedup = if kind == "issue" { format!("{}/1", submit.award) } else { submit.attempt.to_string() };
+    let job = NewJob { id: submit.jobs[job], kind, dedup, payload, person, run_at: submit.at };
+    enqueue(conn, submit.learner.issuer, &job).await
 }
 
 const GRANT: &str =

@@ -3,7 +3,7 @@
 use assay_core::{
     UtcMillis,
     badge::Visibility,
-    ids::{AwardId, IssuerId, PersonId},
+    ids::{AwardId, Learner, PersonId},
 };
 use sqlx::Row;
 use uuid::Uuid;
@@ -31,8 +31,8 @@ macro_rules! badge_where {
              w.revision, w.awarded_at, w.revoked_at, w.withdrawn_at, a.outcome, a.rules, c.document, p.handle, c.revision \
              FROM awards w JOIN attempts a ON a.person_id = w.person_id AND a.attempt_id = w.attempt_id \
              JOIN people p ON p.person_id = w.person_id \
-             LEFT JOIN credentials c ON c.award_id = w.award_id AND c.kind = 'ob3' \
-             AND c.revision = (SELECT MAX(x.revision) FROM credentials x WHERE x.award_id = w.award_id AND x.kind = 'ob3') WHERE ",
+             LEFT JOIN credentials c ON c.person_id = w.person_id AND c.award_id = w.award_id AND c.kind = 'ob3' \
+             AND c.revision = (SELECT MAX(x.revision) FROM credentials x WHERE x.person_id = w.person_id AND x.award_id = w.award_id AND x.kind = 'ob3') WHERE ",
             $condition
         )
     };
@@ -136,8 +136,9 @@ impl Apply<Conn> for SetBadge {
     }
 }
 
-const REVOKE: &str = "UPDATE awards SET revoked_at = $1, revoked_reason = $2 WHERE badge_id = $3 AND issuer_id = $4 AND revoked_at IS NULL RETURNING award_id";
-const REVOKE_CREDENTIALS: &str = "UPDATE credentials SET revoked_at = $1 WHERE award_id = $2 AND issuer_id = $3 AND revoked_at IS NULL";
+const REVOKE: &str = "UPDATE awards SET revoked_at = $1, revoked_reason = $2 WHERE badge_id = $3 AND issuer_id = $4 AND revoked_at IS NULL RETURNING award_id, person_id";
+const REVOKE_CREDENTIALS: &str =
+    "UPDATE credentials SET revoked_at = $1 WHERE person_id = $2 AND award_id = $3 AND issuer_id = $4 AND revoked_at IS NULL";
 const EXISTS: &str = "SELECT 1 FROM awards WHERE badge_id = $1 AND issuer_id = $2";
 
 impl Apply<Conn> for Revoke {
@@ -149,8 +150,8 @@ impl Apply<Conn> for Revoke {
             let known = sqlx::query(EXISTS).bind(self.badge_id.as_str()).bind(self.issuer.0).fetch_optional(conn).await?;
             return Ok(known.map(|_| false));
         };
-        let award: Uuid = row.try_get(0)?;
-        sqlx::query(REVOKE_CREDENTIALS).bind(self.act.at.0).bind(award).bind(self.issuer.0).execute(&mut *conn).await?;
+        let (award, person): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
+        sqlx::query(REVOKE_CREDENTIALS).bind(self.act.at.0).bind(person).bind(award).bind(self.issuer.0).execute(&mut *conn).await?;
         audit(conn, self.issuer, &self.act, "revoke", self.badge_id.as_str(), &self.reason).await?;
         Ok(Some(true))
     }
@@ -160,10 +161,13 @@ const NEW_INTENT: &str = "INSERT INTO credential_intents (award_id, kind, revisi
     SELECT w.award_id, $2, $3, w.issuer_id, w.person_id, $6, $7, $8, $9, $10 FROM awards w \
     WHERE w.award_id = $1 AND w.issuer_id = $4 AND w.person_id = $5 AND w.withdrawn_at IS NULL ON CONFLICT DO NOTHING";
 const INTENT: &str = "SELECT status_list, status_index, unsigned, verification_method, intended_at FROM credential_intents \
-    WHERE award_id = $1 AND kind = $2 AND revision = $3 AND issuer_id = $4";
+    WHERE person_id = $1 AND award_id = $2 AND kind = $3 AND revision = $4 AND issuer_id = $5";
+const COUNT_INDEX: &str = "INSERT INTO status_lists (issuer_id, status_list, used) VALUES ($1, $2, 1) \
+    ON CONFLICT (issuer_id, status_list) DO UPDATE SET used = status_lists.used + 1";
 
-async fn intent(conn: &mut Conn, issuer: IssuerId, award: AwardId, kind: &str, revision: i64) -> Result<Option<Intent>, StoreError> {
-    let row = sqlx::query(INTENT).bind(award.0).bind(kind).bind(revision).bind(issuer.0).fetch_optional(conn).await?;
+async fn intent(conn: &mut Conn, whose: Learner, award: AwardId, kind: &str, revision: i64) -> Result<Option<Intent>, StoreError> {
+    let query = sqlx::query(INTENT).bind(whose.person.0).bind(award.0).bind(kind).bind(revision).bind(whose.issuer.0);
+    let row = query.fetch_optional(conn).await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Intent {
         status_list: row.try_get(0)?,
@@ -180,16 +184,19 @@ impl Apply<Conn> for RecordIntent {
     async fn apply(&self, conn: &mut Conn) -> Result<Option<Intent>, StoreError> {
         let new = sqlx::query(NEW_INTENT).bind(self.award.0).bind(self.kind).bind(self.revision).bind(self.issuer.0).bind(self.person.0);
         let new = new.bind(self.intent.status_list).bind(self.intent.status_index).bind(&self.intent.unsigned);
-        new.bind(&self.intent.verification_method).bind(self.intent.intended_at.0).execute(&mut *conn).await?;
-        intent(conn, self.issuer, self.award, self.kind, self.revision).await
+        let new = new.bind(&self.intent.verification_method).bind(self.intent.intended_at.0).execute(&mut *conn).await?;
+        if new.rows_affected() > 0 {
+            sqlx::query(COUNT_INDEX).bind(self.issuer.0).bind(self.intent.status_list).execute(&mut *conn).await?;
+        }
+        let whose = Learner { issuer: self.issuer, person: self.person };
+        intent(conn, whose, self.award, self.kind, self.revision).await
     }
 }
 
 const NEW_CREDENTIAL: &str = "INSERT INTO credentials (award_id, kind, revision, issuer_id, person_id, document, sha256, stored_at, revoked_at) \
     SELECT w.award_id, $1, $2, w.issuer_id, w.person_id, CASE WHEN w.withdrawn_at IS NULL THEN $3 END, $4, $5, COALESCE(w.revoked_at, w.withdrawn_at, CASE WHEN w.revision > $2 THEN $5 END) \
-    FROM awards w WHERE w.person_id = $6 AND w.award_id = $7 AND w.issuer_id = $8 ON CONFLICT (award_id, kind, revision) DO NOTHING";
-const REVOKE_EARLIER: &str =
-    "UPDATE credentials SET revoked_at = $1 WHERE award_id = $2 AND kind = $3 AND revision < $4 AND issuer_id = $5 AND revoked_at IS NULL";
+    FROM awards w WHERE w.person_id = $6 AND w.award_id = $7 AND w.issuer_id = $8 ON CONFLICT (person_id, award_id, kind, revision) DO NOTHING";
+const REVOKE_EARLIER: &str = "UPDATE credentials SET revoked_at = $1 WHERE person_id = $2 AND award_id = $3 AND kind = $4 AND revision < $5 AND issuer_id = $6 AND revoked_at IS NULL";
 
 impl Apply<Conn> for StoreCredential {
     type Out = ();
@@ -201,8 +208,8 @@ impl Apply<Conn> for StoreCredential {
         if new.rows_affected() == 0 {
             return Ok(());
         }
-        let earlier =
-            sqlx::query(REVOKE_EARLIER).bind(self.at.0).bind(self.award.0).bind(self.kind).bind(self.revision).bind(self.issuer.0);
+        let earlier = sqlx::query(REVOKE_EARLIER).bind(self.at.0).bind(self.person.0).bind(self.award.0).bind(self.kind);
+        let earlier = earlier.bind(self.revision).bind(self.issuer.0);
         earlier.execute(&mut *conn).await?;
         match &self.mail {
             Some(mail) => enqueue(conn, self.issuer, mail).await,
@@ -212,9 +219,7 @@ impl Apply<Conn> for StoreCredential {
 }
 
 const ADDRESS: &str = "SELECT address FROM people WHERE person_id = $1 AND issuer_id = $2";
-const USED: &str = "SELECT COUNT(*) FROM credential_intents WHERE issuer_id = $1 AND status_list = $2";
-/// The list that new badges are entered in. A second one is opened when this one is full; a later issue.
-const FIRST_LIST: i64 = 1;
+const NEWEST_LIST: &str = "SELECT status_list, used FROM status_lists WHERE issuer_id = $1 ORDER BY status_list DESC LIMIT 1";
 
 impl Apply<Conn> for WhereToMail {
     type Out = Option<String>;
@@ -234,35 +239,42 @@ impl Apply<Conn> for AwardForIssue {
         let programme = programme_version(conn, self.issuer.0, &badge.programme, &badge.programme_version).await?;
         let Some(programme) = programme else { return Ok(None) };
         let address = sqlx::query(ADDRESS).bind(self.person.0).bind(self.issuer.0).fetch_optional(&mut *conn).await?;
-        let intent = intent(conn, self.issuer, self.award, "ob3", badge.revision).await?;
-        let used = sqlx::query(USED).bind(self.issuer.0).bind(FIRST_LIST).fetch_one(conn).await?;
+        let whose = Learner { issuer: self.issuer, person: self.person };
+        let intent = intent(conn, whose, self.award, "ob3", badge.revision).await?;
+        let newest = sqlx::query(NEWEST_LIST).bind(self.issuer.0).fetch_optional(conn).await?;
+        let newest_list = newest.map(|r| Ok::<_, sqlx::Error>((r.try_get(0)?, r.try_get(1)?))).transpose()?;
         let address = address.map(|r| r.try_get(0)).transpose()?.flatten();
-        Ok(Some(IssueFacts { badge, programme, address, intent, indexes_used: used.try_get(0)? }))
+        Ok(Some(IssueFacts { badge, programme, address, intent, newest_list }))
     }
 }
 
 const REVOKED_OF: &str = "SELECT c.revision, i.status_list, i.status_index FROM credentials c \
-    JOIN credential_intents i ON i.award_id = c.award_id AND i.kind = c.kind AND i.revision = c.revision \
-    WHERE c.award_id = $1 AND c.issuer_id = $2 AND c.revoked_at IS NOT NULL ORDER BY c.revision";
+    JOIN credential_intents i ON i.person_id = c.person_id AND i.award_id = c.award_id AND i.kind = c.kind AND i.revision = c.revision \
+    WHERE c.person_id = $1 AND c.award_id = $2 AND c.issuer_id = $3 AND c.revoked_at IS NOT NULL ORDER BY c.revision";
 
 impl Apply<Conn> for RevokedOf {
     type Out = Vec<RevokedEntry>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<RevokedEntry>, StoreError> {
-        let rows = sqlx::query(REVOKED_OF).bind(self.award.0).bind(self.issuer.0).fetch_all(conn).await?;
+        let rows = sqlx::query(REVOKED_OF).bind(self.person.0).bind(self.award.0).bind(self.issuer.0).fetch_all(conn).await?;
         let entry = |r: &EngineRow| Ok(RevokedEntry { revision: r.try_get(0)?, status_list: r.try_get(1)?, status_index: r.try_get(2)? });
         rows.iter().map(entry).collect()
     }
 }
 
-const REVOKED: &str = "SELECT i.status_index FROM credentials c JOIN credential_intents i ON i.award_id = c.award_id AND i.kind = c.kind AND i.revision = c.revision \
+const LIST_EXISTS: &str = "SELECT used FROM status_lists WHERE issuer_id = $1 AND status_list = $2";
+const REVOKED: &str = "SELECT i.status_index FROM credentials c \
+    JOIN credential_intents i ON i.person_id = c.person_id AND i.award_id = c.award_id AND i.kind = c.kind AND i.revision = c.revision \
     WHERE c.issuer_id = $1 AND c.revoked_at IS NOT NULL AND i.status_list = $2";
 
 impl Apply<Conn> for RevokedIndexes {
-    type Out = Vec<i64>;
+    type Out = Option<Vec<i64>>;
 
-    async fn apply(&self, conn: &mut Conn) -> Result<Vec<i64>, StoreError> {
+    async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
+        if sqlx::query(LIST_EXISTS).bind(self.issuer.0).bind(self.status_list).fetch_optional(&mut *conn).await?.is_none() {
+            return Ok(None);
+        }
         let rows = sqlx::query(REVOKED).bind(self.issuer.0).bind(self.status_list).fetch_all(conn).await?;
-        rows.iter().map(|r| r.try_get(0).map_err(Into::into)).collect()
+        rows.iter().map(|r| r.try_get(0)).collect::<Result<_, _>>().map(Some).map_err(Into::into)
     }
 }

@@ -6,10 +6,10 @@ use assay_core::{
 };
 use sqlx::Row;
 
-use super::{Apply, Conn, rows::small};
+use super::{Apply, Conn, dialect::skip_locked, rows::small};
 use crate::{
     StoreError,
-    commands::{Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob},
+    commands::{Enqueue, FinishJob, FoldExposure, FoldFigures, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob},
     queries::{JobCounts, JobFigures, JobState},
 };
 
@@ -32,9 +32,13 @@ impl Apply<Conn> for Enqueue {
     }
 }
 
-const LEASE: &str = "UPDATE jobs SET leased_until = $1, lease_owner = $2, tries = jobs.tries + 1 WHERE job_id IN \
-    (SELECT job_id FROM jobs WHERE done_at IS NULL AND run_at <= $3 AND (leased_until IS NULL OR leased_until <= $3) AND CASE WHEN kind = 'mail' THEN 1 ELSE 0 END = $5 ORDER BY run_at LIMIT $4) \
-    AND done_at IS NULL AND (leased_until IS NULL OR leased_until <= $3) RETURNING job_id, issuer_id, kind, payload, tries, run_at";
+const LEASE: &str = concat!(
+    "UPDATE jobs SET leased_until = $1, lease_owner = $2, tries = jobs.tries + 1 WHERE job_id IN \
+     (SELECT job_id FROM jobs WHERE done_at IS NULL AND run_at <= $3 AND (leased_until IS NULL OR leased_until <= $3) \
+     AND CASE WHEN kind = 'mail' THEN 1 ELSE 0 END = $5 ORDER BY run_at LIMIT $4",
+    skip_locked!(),
+    ") AND done_at IS NULL AND (leased_until IS NULL OR leased_until <= $3) RETURNING job_id, issuer_id, kind, payload, tries, run_at"
+);
 
 impl Apply<Conn> for LeaseJobs {
     type Out = Vec<LeasedJob>;
@@ -71,24 +75,26 @@ impl Apply<Conn> for ReleaseLeases {
     }
 }
 
-const FINISH: &str = "UPDATE jobs SET done_at = $1, payload = '', leased_until = NULL, last_error = NULL WHERE job_id = $2";
+// Only whoever holds the lease: a worker that was too slow leaves the job to the one that took it over.
+const FINISH: &str = "UPDATE jobs SET done_at = $1, payload = '', leased_until = NULL, last_error = NULL WHERE job_id = $2 AND lease_owner = $3 AND done_at IS NULL";
 
 impl Apply<Conn> for FinishJob {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        sqlx::query(FINISH).bind(self.at.0).bind(self.job.0).execute(conn).await?;
+        sqlx::query(FINISH).bind(self.at.0).bind(self.job.0).bind(&self.owner).execute(conn).await?;
         Ok(())
     }
 }
 
-const RETRY: &str = "UPDATE jobs SET run_at = $1, leased_until = NULL, last_error = $2 WHERE job_id = $3 AND done_at IS NULL";
+const RETRY: &str =
+    "UPDATE jobs SET run_at = $1, leased_until = NULL, last_error = $2 WHERE job_id = $3 AND lease_owner = $4 AND done_at IS NULL";
 
 impl Apply<Conn> for RetryJob {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        sqlx::query(RETRY).bind(self.run_at.0).bind(&self.error).bind(self.job.0).execute(conn).await?;
+        sqlx::query(RETRY).bind(self.run_at.0).bind(&self.error).bind(self.job.0).bind(&self.owner).execute(conn).await?;
         Ok(())
     }
 }
@@ -96,26 +102,41 @@ impl Apply<Conn> for RetryJob {
 const FOLD: &str = "INSERT INTO exposures (issuer_id, programme, item_id, shown) \
     SELECT issuer_id, programme, item_id, 1 FROM form_items WHERE person_id = $1 AND attempt_id = $2 AND issuer_id = $3 \
     ON CONFLICT (issuer_id, programme, item_id) DO UPDATE SET shown = exposures.shown + 1";
-const NOT_DONE: &str = "SELECT 1 FROM jobs WHERE job_id = $1 AND done_at IS NULL";
+const TAKE_FOLD: &str =
+    "UPDATE jobs SET done_at = $1, payload = '', leased_until = NULL, last_error = NULL WHERE job_id = $2 AND done_at IS NULL";
 
 impl Apply<Conn> for FoldExposure {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        if sqlx::query(NOT_DONE).bind(self.job.0).fetch_optional(&mut *conn).await?.is_none() {
-            return Ok(());
+        if sqlx::query(TAKE_FOLD).bind(self.at.0).bind(self.job.0).execute(&mut *conn).await?.rows_affected() > 0 {
+            sqlx::query(FOLD).bind(self.person.0).bind(self.attempt.0).bind(self.issuer.0).execute(conn).await?;
         }
-        sqlx::query(FOLD).bind(self.person.0).bind(self.attempt.0).bind(self.issuer.0).execute(&mut *conn).await?;
-        FinishJob { job: self.job, at: self.at }.apply(conn).await
+        Ok(())
     }
 }
 
-/// Each binds one moment: now, now, now, a month ago.
-const PRUNE: [&str; 4] = [
+const FOLD_FIGURES: &str = "INSERT INTO programme_figures (issuer_id, programme, submitted, passed) VALUES ($1, $2, 1, $3) \
+    ON CONFLICT (issuer_id, programme) DO UPDATE SET submitted = programme_figures.submitted + 1, passed = programme_figures.passed + excluded.passed";
+
+impl Apply<Conn> for FoldFigures {
+    type Out = ();
+
+    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        if sqlx::query(TAKE_FOLD).bind(self.at.0).bind(self.job.0).execute(&mut *conn).await?.rows_affected() > 0 {
+            sqlx::query(FOLD_FIGURES).bind(self.issuer.0).bind(&self.programme).bind(i64::from(self.passed)).execute(conn).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Each binds one moment: now, and for the jobs a month ago.
+const PRUNE: [&str; 5] = [
     "DELETE FROM kept_waits WHERE next_start_at <= $1",
     "DELETE FROM sessions WHERE expires_at <= $1",
     "DELETE FROM sign_in_links WHERE expires_at <= $1",
-    "DELETE FROM jobs WHERE kind = 'mail' AND done_at IS NOT NULL AND done_at <= $1",
+    "DELETE FROM rate_marks WHERE due_at <= $1",
+    "DELETE FROM jobs WHERE done_at IS NOT NULL AND done_at <= $1",
 ];
 
 impl Apply<Conn> for Prune {
@@ -123,7 +144,7 @@ impl Apply<Conn> for Prune {
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
         let month_ago = self.at.plus_seconds(-30 * DAY_SECONDS);
-        for (statement, moment) in PRUNE.into_iter().zip([self.at, self.at, self.at, month_ago]) {
+        for (statement, moment) in PRUNE.into_iter().zip([self.at, self.at, self.at, self.at, month_ago]) {
             sqlx::query(statement).bind(moment.0).execute(&mut *conn).await?;
         }
         Ok(())

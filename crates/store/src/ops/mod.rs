@@ -1,9 +1,9 @@
 //! Every statement, once, as a `const`, in the subset that both engines share. Compiled by each engine with its own `Conn`.
 //!
 //! `$1` placeholders, `ON CONFLICT`, `RETURNING`, partial unique indexes; in an upsert the standing row's columns are written with
-//! the table's name. No engine's own functions.
+//! the table's name. No engine's own functions; the few words that differ are macros in each engine's `dialect`.
 
-use super::{Apply, Conn};
+use super::{Apply, Conn, dialect};
 
 mod answers;
 mod attempts;
@@ -12,3 +12,4 @@ mod jobs;
 mod people;
 mod programmes;
 mod rows;
+mod shared;

@@ -20,7 +20,7 @@ use crate::{
     commands::{
         Act, Audit, CloseSession, ConsumeSignIn, EnsureIssuer, Erase, Introduce, MarkLesson, NewJob, RequestSignIn, SetHandle, TokenHash,
     },
-    queries::{LessonsDone, LinkAddress, OwnData, Person, SignedIn, WhoIs},
+    queries::{AuditLine, AuditLog, LessonsDone, LinkAddress, OwnData, Person, SignedIn, WhoIs},
 };
 
 const NEW_ISSUER: &str = "INSERT INTO issuers (issuer_id, slug, created_at) VALUES ($1, $2, $3) ON CONFLICT (slug) DO NOTHING";
@@ -214,6 +214,26 @@ pub(super) async fn audit(
     Ok(())
 }
 
+const AUDIT_LOG: &str = "SELECT at, actor, action, object, detail FROM audit_log WHERE issuer_id = $1 ORDER BY at DESC, action LIMIT $2";
+
+impl Apply<Conn> for AuditLog {
+    type Out = Vec<AuditLine>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Vec<AuditLine>, StoreError> {
+        let rows = sqlx::query(AUDIT_LOG).bind(self.issuer.0).bind(i64::from(self.limit)).fetch_all(conn).await?;
+        let line = |row: &<<Conn as sqlx::Connection>::Database as sqlx::Database>::Row| {
+            Ok(AuditLine {
+                at: UtcMillis(row.try_get(0)?),
+                actor: row.try_get(1)?,
+                action: row.try_get(2)?,
+                object: row.try_get(3)?,
+                detail: row.try_get(4)?,
+            })
+        };
+        rows.iter().map(line).collect()
+    }
+}
+
 impl Apply<Conn> for Audit {
     type Out = ();
 
@@ -240,7 +260,8 @@ async fn fail_open_attempts(conn: &mut Conn, learner: Learner, at: UtcMillis) ->
 }
 
 /// Sign-in mails belong to an address, not yet to a person: their name begins with its keyed hash.
-const ERASE_SIGN_IN_MAILS: &str = "UPDATE jobs SET payload = '', last_error = NULL, done_at = COALESCE(done_at, $1) WHERE kind = 'mail' AND dedup LIKE $2 AND issuer_id = $3";
+const ERASE_SIGN_IN_MAILS: &str = "UPDATE jobs SET payload = '', last_error = NULL, done_at = COALESCE(done_at, $1) \
+    WHERE kind = 'mail' AND dedup > $2 AND dedup < $3 AND issuer_id = $4";
 
 fn hex(bytes: &TokenHash) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
@@ -283,13 +304,14 @@ impl Apply<Conn> for Erase {
         // The journal learns of it afterwards: a restored backup must not bring these badges back.
         for row in &rows {
             let award: Uuid = row.try_get(1)?;
-            let payload = serde_json::json!({ "award": award }).to_string();
+            let payload = serde_json::json!({ "award": award, "person": person }).to_string();
             let dedup = format!("{award}/withdrawn");
             let job = NewJob { id: JobId(award), kind: "journal-revoked", dedup, payload, person: None, run_at: self.act.at };
             enqueue(conn, self.learner.issuer, &job).await?;
         }
-        let mails = format!("sign-in/{}/%", hex(&self.address_mac));
-        sqlx::query(ERASE_SIGN_IN_MAILS).bind(at).bind(mails).bind(issuer).execute(&mut *conn).await?;
+        // Everything that begins so: `0` is the character after `/`.
+        let (from, to) = (format!("sign-in/{}/", hex(&self.address_mac)), format!("sign-in/{}0", hex(&self.address_mac)));
+        sqlx::query(ERASE_SIGN_IN_MAILS).bind(at).bind(from).bind(to).bind(issuer).execute(&mut *conn).await?;
         audit(conn, self.learner.issuer, &self.act, "erase", &person.to_string(), "by the person").await?;
         Ok(withdrawn)
     }

@@ -12,24 +12,23 @@ use jiff::Timestamp;
 
 use crate::{App, error::Fault};
 
-/// The list in use.
-const LIST: &str = "1";
 /// Seconds a signed list is kept: a revocation shows within this time, and verifiers may cache it as long.
 const LIST_SECONDS: i64 = 60;
 
-/// The signed status list as bytes.
-pub(crate) async fn list_bytes(app: &App) -> Result<Vec<u8>, Fault> {
-    let revoked = app.store.read(RevokedIndexes { issuer: app.issuer_id, status_list: 1 }).await?;
+/// A signed status list as bytes. The first one is there before the first badge.
+pub(crate) async fn list_bytes(app: &App, list: i64) -> Result<Vec<u8>, Fault> {
+    let revoked = app.store.read(RevokedIndexes { issuer: app.issuer_id, status_list: list }).await?;
+    let revoked = revoked.or((list == 1).then(Vec::new)).ok_or_else(Fault::not_found)?;
     // Signed anew when it changes or grows old; the name holds what would change it.
-    let name = format!("status/{}/{}", revoked.len(), revoked.iter().sum::<i64>());
+    let name = format!("status/{list}/{}/{}", revoked.len(), revoked.iter().sum::<i64>());
     let (issuer, now) = (std::sync::Arc::clone(&app.issuer), app.now());
     let bytes = app.keep(&name, LIST_SECONDS, move || {
         let internal = |e: &dyn std::fmt::Display| Fault::internal(e.to_string());
         let indexes = revoked.iter().filter_map(|&i| u32::try_from(i).ok());
-        let list = StatusList::from_revoked(indexes).map_err(|e| internal(&e))?;
+        let bits = StatusList::from_revoked(indexes).map_err(|e| internal(&e))?;
         let now = Timestamp::from_millisecond(now.0).map_err(|e| internal(&e))?;
-        let url = format!("{}/status/{LIST}", issuer.base_url);
-        let unsigned = list_credential(&list, &url, &issuer.history.issuer, "revocation", now).map_err(|e| internal(&e))?;
+        let url = format!("{}/status/{list}", issuer.base_url);
+        let unsigned = list_credential(&bits, &url, &issuer.history.issuer, "revocation", now).map_err(|e| internal(&e))?;
         let signed = issuer.sign(&unsigned, now).map_err(|e| internal(&e))?;
         serde_json::to_vec(&signed).map_err(|e| internal(&e))
     });
@@ -37,16 +36,13 @@ pub(crate) async fn list_bytes(app: &App) -> Result<Vec<u8>, Fault> {
 }
 
 /// `GET /status/{list}`.
-pub(crate) async fn status_list(State(app): State<App>, Path(list): Path<String>) -> Result<Response, Fault> {
-    if list != LIST {
-        return Err(Fault::not_found());
-    }
+pub(crate) async fn status_list(State(app): State<App>, Path(list): Path<i64>) -> Result<Response, Fault> {
     let kind = [
         (header::CONTENT_TYPE, "application/vc+ld+json"),
         (header::CACHE_CONTROL, "public, max-age=60"),
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
     ];
-    Ok((kind, list_bytes(&app).await?).into_response())
+    Ok((kind, list_bytes(&app, list).await?).into_response())
 }
 
 /// `GET /issuer/keys.json`: every key this issuer ever signed with; what `assay verify --trust` reads.
