@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use running::{Browser, Server, assay, between, said, sample_pack};
+use running::{Browser, Server, assay, between, said, sample_pack, wait_for};
 
 #[test]
 fn a_demonstration_starts_answers_and_ends_cleanly() {
@@ -40,6 +40,37 @@ fn a_demonstration_starts_answers_and_ends_cleanly() {
     browser.post(&format!("{}/demo/as/almost", server.url), &[]).unwrap();
     assert!(browser.get(&format!("{}/me", server.url)).unwrap().text().contains("/attempts/"));
     assert_eq!(server.terminate().code(), Some(0));
+}
+
+#[test]
+fn a_kept_demonstration_is_served_where_its_badges_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let first = Server::demo(folder.path());
+    let url = first.url.clone();
+    assert_eq!(first.terminate().code(), Some(0));
+    let again = Server::start(["demo", "--data", data]);
+    assert_eq!(again.url, url, "the port is remembered");
+    assert_eq!(again.terminate().code(), Some(0));
+
+    // Somebody else has it meanwhile: it goes on elsewhere, says so, and comes back.
+    let taken = TcpListener::bind(url.strip_prefix("http://").unwrap()).unwrap();
+    let (elsewhere, words) = Server::start_listening(["demo", "--data", data]);
+    assert_ne!(elsewhere.url, url);
+    let words = words.words_until("Stop ");
+    assert!(words.contains(url.strip_prefix("http://").unwrap()) && words.contains("is taken by another program"), "{words}");
+    assert_eq!(elsewhere.terminate().code(), Some(0));
+    drop(taken);
+    let back = Server::start(["demo", "--data", data]);
+    assert_eq!(back.url, url);
+    assert_eq!(back.terminate().code(), Some(0));
+
+    // What is asked for goes first, and is what is remembered then.
+    let moved = Server::demo(folder.path());
+    let new = moved.url.clone();
+    assert_ne!(new, url);
+    assert_eq!(moved.terminate().code(), Some(0));
+    assert_eq!(Server::start(["demo", "--data", data]).url, new);
 }
 
 #[test]
@@ -94,6 +125,12 @@ fn a_revoked_badge_shows_it_at_once() {
     let (status, words) = revoke(&format!("{url}/b/{id}"));
     assert_eq!(status, 0, "{words}");
     assert!(words.contains("is revoked"), "{words}");
+    let mail = wait_for("the mail to the holder", || {
+        let outbox = visitor.get(&format!("{url}/demo/outbox")).unwrap().text();
+        between(&outbox, "Your badge was taken back", "</article>").first().map(|mail| (*mail).to_owned())
+    });
+    assert!(mail.contains("To holder@example.org") && mail.contains("a mistake"), "{mail}");
+    assert!(holder.get(&format!("{url}/me/badges/{id}")).unwrap().text().contains("<q>a mistake</q>"));
     assert!(visitor.get(&format!("{url}/b/{id}")).unwrap().text().to_lowercase().contains("revoked"));
     let list = save(&mut visitor, "/status/1", "list.json");
     let (status, words) = verify(&badge, &list);

@@ -28,7 +28,7 @@ macro_rules! badge_where {
     ($condition:literal) => {
         concat!(
             "SELECT w.award_id, w.person_id, w.badge_id, w.programme, a.programme_version, w.holder_name, w.name_corrected, w.visibility, w.show_score, \
-             w.revision, w.awarded_at, w.revoked_at, w.withdrawn_at, a.outcome, a.rules, c.document, p.handle, c.revision \
+             w.revision, w.awarded_at, w.revoked_at, w.withdrawn_at, a.outcome, a.rules, c.document, p.handle, c.revision, w.revoked_reason \
              FROM awards w JOIN attempts a ON a.person_id = w.person_id AND a.attempt_id = w.attempt_id \
              JOIN people p ON p.person_id = w.person_id \
              LEFT JOIN credentials c ON c.award_id = w.award_id AND c.kind = 'ob3' \
@@ -67,6 +67,7 @@ fn badge(row: &EngineRow) -> Result<Badge, StoreError> {
         document: row.try_get(15)?,
         handle: row.try_get(16)?,
         signed_revision: row.try_get(17)?,
+        revoked_reason: row.try_get(18)?,
     })
 }
 
@@ -130,13 +131,15 @@ impl Apply<Conn> for SetBadge {
             };
             enqueue(conn, self.learner.issuer, &job).await?;
         }
-        let set = sqlx::query(SET_VISIBILITY).bind(self.visibility.as_str()).bind(i64::from(self.show_score));
-        set.bind(self.badge_id.as_str()).bind(person).bind(issuer).execute(conn).await?;
+        if let Some((visibility, show_score)) = self.shown {
+            let set = sqlx::query(SET_VISIBILITY).bind(visibility.as_str()).bind(i64::from(show_score));
+            set.bind(self.badge_id.as_str()).bind(person).bind(issuer).execute(conn).await?;
+        }
         Ok(Some(BadgeSet::Done))
     }
 }
 
-const REVOKE: &str = "UPDATE awards SET revoked_at = $1, revoked_reason = $2 WHERE badge_id = $3 AND issuer_id = $4 AND revoked_at IS NULL RETURNING award_id";
+const REVOKE: &str = "UPDATE awards SET revoked_at = $1, revoked_reason = $2 WHERE badge_id = $3 AND issuer_id = $4 AND revoked_at IS NULL RETURNING award_id, person_id";
 const REVOKE_CREDENTIALS: &str = "UPDATE credentials SET revoked_at = $1 WHERE award_id = $2 AND issuer_id = $3 AND revoked_at IS NULL";
 const EXISTS: &str = "SELECT 1 FROM awards WHERE badge_id = $1 AND issuer_id = $2";
 
@@ -152,6 +155,11 @@ impl Apply<Conn> for Revoke {
         let award: Uuid = row.try_get(0)?;
         sqlx::query(REVOKE_CREDENTIALS).bind(self.act.at.0).bind(award).bind(self.issuer.0).execute(&mut *conn).await?;
         audit(conn, self.issuer, &self.act, "revoke", self.badge_id.as_str(), &self.reason).await?;
+        let person = PersonId(row.try_get(1)?);
+        let payload = serde_json::json!({ "badge": self.badge_id, "person": person }).to_string();
+        let job =
+            NewJob { id: self.job, kind: "revoked-mail", dedup: award.to_string(), payload, person: Some(person), run_at: self.act.at };
+        enqueue(conn, self.issuer, &job).await?;
         Ok(Some(true))
     }
 }
