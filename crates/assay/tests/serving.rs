@@ -7,6 +7,7 @@ use std::{
     fs,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use running::{Browser, Server, assay, between, said, sample_pack, wait_for};
@@ -192,6 +193,35 @@ fn a_real_server_has_no_demonstration_in_it() {
     let (status, words) = said(&assay(["serve", "--config", &config]));
     assert_eq!(status, 1);
     assert!(words.contains("could no longer be verified"), "{words}");
+}
+
+#[test]
+fn a_programme_taken_out_of_the_settings_keeps_its_standard() {
+    let folder = tempfile::tempdir().unwrap();
+    let retired = folder.path().join("retired");
+    assert!(Command::new("cp").args(["-r".as_ref(), sample_pack().as_os_str(), retired.as_os_str()]).status().unwrap().success());
+    let address = free_port();
+    let config = settings(folder.path(), &format!("http://{address}"), &address.to_string(), &sample_pack());
+    let one = fs::read_to_string(&config).unwrap();
+    fs::write(&config, one.replace("packs = [", &format!("packs = [{retired:?}, "))).unwrap();
+    let server = Server::start(["serve", "--config", &config]);
+    let mut browser = Browser::new();
+    let mut status = |path: &str| {
+        let page = browser.get(&format!("http://{address}{path}")).unwrap();
+        (page.status, page.text().contains("No longer offered"))
+    };
+    for path in ["/programmes/retired", "/programmes/retired/standard", "/programmes/retired/badge.svg"] {
+        assert_eq!(status(path), (200, false), "{path}");
+    }
+    assert_eq!(server.terminate().code(), Some(0));
+
+    fs::write(&config, one).unwrap();
+    let server = Server::start(["serve", "--config", &config]);
+    assert_eq!(status("/programmes/retired"), (404, true));
+    assert_eq!(status("/programmes/retired/standard"), (200, true));
+    assert_eq!(status("/programmes/retired/badge.svg"), (200, false));
+    assert_eq!(status("/programmes/serverless/standard"), (200, false));
+    assert_eq!(server.terminate().code(), Some(0));
 }
 
 #[test]

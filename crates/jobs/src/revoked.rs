@@ -52,7 +52,8 @@ fn words(parts: &WorkerParts, badge: &Badge, title: &str) -> String {
         "{name} took your badge “{title}” back{on}. It is not valid any more, and its public page and the verifier say so. \
          The page does not say why.\n\n\
          {reason}\
-         If you think that this is wrong, write to the issuer{contact}\nand give this number: {id}\n\n\
+         If you think that this is wrong, write to the issuer{contact}\n\
+         and give this number:\n{id}\n\n\
          Your own page of the badge:\n{base}/me/badges/{id}\n",
         id = badge.badge_id
     )

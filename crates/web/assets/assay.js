@@ -49,7 +49,7 @@ async function send(n, answer) {
   const response = await fetch(`/attempts/${attempt}/questions/${n}/answer`, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/json" },
-    body: JSON.stringify({ chosen: answer.chosen, base_revision: answer.base, device: answer.device, counter: answer.counter }),
+    body: JSON.stringify({ chosen: answer.chosen, base_revision: answer.base, device: answer.device ?? device, counter: answer.counter }),
     signal: AbortSignal.timeout(10000),
   });
   return { code: response.status, body: await response.json().catch(() => ({})) };

@@ -39,12 +39,12 @@ impl Way {
         match self {
             Self::AskForLink => "Too many sign-in links were asked for from here.",
             Self::MailTo | Self::MailToAnywhere => {
-                "Several sign-in links were mailed to this address a short while ago; the newest one works, and the spam folder may hold it."
+                "Several sign-in links were mailed to this address within the hour. Each works for 15 minutes; look into the spam folder too."
             }
             Self::TryLink => "Too many sign-in links were tried from here.",
             Self::Verify => "Too many badges were verified from here.",
             Self::Picture => "Too many badges were looked at from here.",
-            Self::Write => "You have begun or reported too much within the hour.",
+            Self::Write => "You have begun attempts or reported problems too often within the hour.",
         }
     }
 }

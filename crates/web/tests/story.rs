@@ -354,7 +354,11 @@ async fn the_fourth_link_in_an_hour_is_refused_in_words() {
     let refused = b.form("/sign-in", "address=ada%40example.org").await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(refused.headers.contains_key(header::RETRY_AFTER) && refused.text().contains("Wait"));
-    assert!(refused.text().contains("mailed to this address") && !refused.text().contains("from here"), "{}", refused.text());
+    assert!(
+        refused.text().contains("mailed to this address within the hour") && !refused.text().contains("from here"),
+        "{}",
+        refused.text()
+    );
     let mut from_here = None;
     for n in 0..60 {
         let answer = b.form("/sign-in", &format!("address=person{n}%40example.org")).await;
@@ -574,6 +578,8 @@ async fn whatever_is_pasted_is_taken_for_what_it_is() {
     assert_eq!(verdict(&verify_text(&mut b, &format!("  {BASE}/b/{id}\n")).await), "Valid");
     assert_eq!(verdict(&verify_text(&mut b, &id).await), "Valid");
     assert_eq!(verdict(&verify_link(&mut b, &id).await), "Valid");
+    assert_eq!(verdict(&verify_text(&mut b, &id.to_uppercase()).await), "Valid");
+    assert!(verify_text(&mut b, "00000000001111111111222222").await.contains("no badge at this address"));
     assert!(verify_text(&mut b, "https://badges.example/b/1").await.contains("Fetch it and check"));
     assert!(verify_text(&mut server.browser(), &id).await.contains("no badge at this address"), "an id opens no more than its link");
     let json = b.get(&format!("/b/{id}.json")).await.text();

@@ -95,11 +95,16 @@ fn unread(error: axum::extract::multipart::MultipartError) -> Fault {
     Fault::new(error.status(), "The upload could not be read", words)
 }
 
-/// What people paste where the document belongs: a link, or the bare id of one of our badges.
-fn as_link(text: &str) -> Option<String> {
-    let is_web = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    let is_link = (is_web("https://") || is_web("http://")) && text.len() <= LINK_BYTES && !text.contains(char::is_whitespace);
-    (is_link || Secret128::parse(text).is_some()).then(|| text.to_owned())
+/// The id of a badge, as people type it.
+fn bare_id(text: &str) -> Option<String> {
+    (text.len() == 26 && text.bytes().all(|b| b.is_ascii_alphanumeric())).then(|| text.to_ascii_lowercase())
+}
+
+/// What people paste where the document belongs: a link, or the bare id of a badge.
+fn is_link(text: &str) -> bool {
+    let begins = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    let one = text.len() <= LINK_BYTES && !text.contains(char::is_whitespace);
+    one && (begins("https://") || begins("http://")) || bare_id(text).is_some()
 }
 
 async fn read(mut body: Multipart) -> Result<Sent, Fault> {
@@ -122,7 +127,7 @@ async fn read(mut body: Multipart) -> Result<Sent, Fault> {
         match (name.as_str(), file) {
             ("link", _) if !text().is_empty() => sent.links.push(text()),
             ("fetch", _) => sent.fetch = text(),
-            ("text", _) if as_link(&text()).is_some() => sent.links.push(text()),
+            ("text", _) if is_link(&text()) => sent.links.push(text()),
             ("text", _) if !text().is_empty() => sent.documents.push(("the pasted text".to_owned(), bytes)),
             ("file", Some(file)) if !bytes.is_empty() => sent.documents.push((file.chars().take(80).collect(), bytes)),
             _ => {}
@@ -163,10 +168,8 @@ fn refused(name: String, words: String) -> Verified {
 /// A link of this server is looked up here; one elsewhere is fetched only when the button was pressed.
 async fn link(app: &App, visitor: &Visitor, link: &str, fetch: bool) -> Result<Verified, Fault> {
     // A bare id is the end of one of our links.
-    let own = match Secret128::parse(link) {
-        Some(_) => Some(link),
-        None => link.strip_prefix(&app.settings.base_url).and_then(|path| path.strip_prefix("/b/")),
-    };
+    let id = bare_id(link);
+    let own = id.as_deref().or_else(|| link.strip_prefix(&app.settings.base_url).and_then(|path| path.strip_prefix("/b/")));
     if let Some(rest) = own {
         let id = rest.split(['.', '?', '#', '/']).next().and_then(Secret128::parse);
         let badge = match id {
