@@ -159,6 +159,7 @@ async function holder({ page }, stranger, url, visit) {
   await enterAs(page, 'holder');
   await at(page, '/me', 'me-badge', visit);
   await page.locator('main a[href^="/me/badges/"]').first().click();
+  await page.waitForURL(/\/me\/badges\//);
   await visit('own-badge', page);
   await page.locator('input[name=visibility][value=listed]').check();
   await page.locator('main form:has(input[name=visibility]) button').first().click();
