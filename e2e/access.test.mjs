@@ -3,10 +3,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { everyWay } from './support/axe.mjs';
+import { begin, signInByMail } from './support/people.mjs';
 import { stage } from './support/stage.mjs';
 import { walk } from './support/walk.mjs';
 
 const here = stage();
+/** Of 640: what header and banner may take on a small screen. */
+const MOST_ABOVE_PX = 120;
+
+test('at 320 px the question begins soon', async (t) => {
+  const { page } = await here.device({ narrow: true });
+  await signInByMail(page, 'small.screen@example.org');
+  await begin(page);
+  const top = await page.locator('main').evaluate((main) => main.getBoundingClientRect().top + scrollY);
+  t.diagnostic(`header and banner take ${top} px`);
+  assert.ok(top <= MOST_ABOVE_PX, `${top} px stand above the page's own content`);
+});
 
 test('axe finds nothing, and nothing scrolls sideways at 320 px', async (t) => {
   const found = [];

@@ -1,8 +1,11 @@
 // The last answer, the pass, the badge; then everybody else's look at it.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { everyWay } from './support/axe.mjs';
 import { answerWithScripts, chosen, enterAs, submit, text } from './support/people.mjs';
+import { PROGRAM } from './support/server.mjs';
 import { stage } from './support/stage.mjs';
 
 const here = stage();
@@ -114,6 +117,17 @@ test('from the last question to a verified badge', async (t) => {
     assert.doesNotMatch(await verify(stranger.page, 'changed.png', raster), /^\s*valid/im);
   });
 
+  await t.test('a link or an id pasted where the document belongs is taken for what it is', async () => {
+    for (const pasted of [`${here.server.url}${badge}`, badge.split('/').pop()]) {
+      await stranger.page.goto('/verify');
+      await stranger.page.locator('[name=text]').fill(pasted);
+      await stranger.page.locator('main form:has([name=text]) button').first().click();
+      const words = await text(stranger.page);
+      assert.match(words, /\bvalid\b/i, pasted);
+      assert.doesNotMatch(words, /not valid|failed/i, pasted);
+    }
+  });
+
   await t.test('several at once, and something that is no badge', async () => {
     await stranger.page.goto('/verify');
     await stranger.page.locator('input[type=file]').setInputFiles([
@@ -124,6 +138,38 @@ test('from the last question to a verified badge', async (t) => {
     const words = await text(stranger.page);
     assert.match(words, /badge\.json/);
     assert.match(words, /letter\.txt/);
+  });
+
+  await t.test('a name is corrected by a form of its own, and who may see the badge stays', async () => {
+    await page.goto(`/me${badge.replace('/b/', '/badges/')}`);
+    assert.match(await text(page), /every copy of the old one becomes invalid/i);
+    await page.locator('input[name=name]').fill('Alma B. Quill');
+    await page.locator('main form:has(input[name=name]) button').click();
+    await page.getByText('The name is corrected.').waitFor();
+    assert.ok(await page.locator('input[name=visibility][value=link]').isChecked());
+    assert.equal(await page.locator('input[name=name]').count(), 0, 'only once');
+    await page.locator('main a[href$=".json"]').first().waitFor();
+    assert.match(await (await stranger.page.request.get(`${badge}.json`)).text(), /Alma B\. Quill/);
+  });
+
+  await t.test('taken back: the holder is told why, by mail and on the own page; nobody else is', async () => {
+    const id = badge.split('/').pop();
+    const revoke = spawnSync(PROGRAM, ['revoke', id, '--reason', 'Two accounts of one person', '--data', here.server.data], { encoding: 'utf8' });
+    assert.equal(revoke.status, 0, revoke.stderr);
+    const mail = stranger.page.locator('main article', { hasText: 'Your badge was taken back' });
+    for (let left = 40; left > 0 && !(await mail.count()); left -= 1) {
+      await stranger.page.waitForTimeout(250);
+      await stranger.page.goto('/demo/outbox');
+    }
+    assert.equal(await mail.count(), 1);
+    assert.match(await mail.innerText(), /Two accounts of one person/);
+    await page.goto(`/me/badges/${id}`);
+    assert.match(await text(page), /took this badge back on[\s\S]*Two accounts of one person/);
+    assert.deepEqual(await everyWay(page), []);
+    await stranger.page.goto(badge);
+    const words = await text(stranger.page);
+    assert.match(words, /revoked/i);
+    assert.doesNotMatch(words, /two accounts/i);
   });
 
   assert.deepEqual([...holder.complaints, ...stranger.complaints], []);

@@ -43,6 +43,11 @@ test('from the first page to the second try', async (t) => {
     await page.goto(`${attempt}/questions/7`);
     await go(page, 'flag').click();
     await go(page, 'unflag').waitFor();
+    assert.match(await go(page, 'unflag').innerText(), /flagged.*take the flag away/i, 'the button says how it stands');
+    const [tab] = await Promise.all([page.context().waitForEvent('page'), page.locator('main a[target=_blank]').click()]);
+    await tab.waitForURL(`**/programmes/${PROGRAMME}#plan`);
+    await tab.close();
+    assert.equal(new URL(page.url()).pathname, `${attempt}/questions/7`, 'the question stays while one looks things up');
     await page.goto(`${attempt}/review`);
     const words = await text(page);
     assert.match(words, /flag/i);

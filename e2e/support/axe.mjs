@@ -52,6 +52,8 @@ export async function sideways(page) {
 /** The page as it stands, in both colours and both widths. */
 export async function everyWay(page) {
   const found = [];
+  // A click that leads here may have ended before the style was there.
+  await page.waitForLoadState();
   for (const [size, viewport] of [['wide', WIDE], ['320 px', NARROW]]) {
     await page.setViewportSize(viewport);
     for (const colorScheme of ['light', 'dark']) {

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const PROGRAM = process.env.ASSAY_BIN ?? new URL('../../target/debug/assay', import.meta.url).pathname;
+export const PROGRAM = process.env.ASSAY_BIN ?? new URL('../../target/debug/assay', import.meta.url).pathname;
 const READY = /^Assay is ready at (http:\/\/\S+)$/m;
 const PATIENCE_MS = 60_000;
 

@@ -1,6 +1,6 @@
 // Every page in every state, once: the accessibility test and the pictures walk the same way. A new page gets its line here.
 
-import { begin, choices, enterAs, go, openMailedLink, PROGRAMME, saved, signInByMail, submit } from './people.mjs';
+import { FORM, begin, choices, enterAs, go, openMailedLink, PROGRAMME, saved, signInByMail, submit } from './people.mjs';
 
 /**
  * Calls `visit(name, page)` at each state, with a page that stands still. `person` makes a new device.
@@ -74,6 +74,8 @@ async function learner({ page }, visit) {
   await go(page, 'flag').click();
   await go(page, 'unflag').waitFor();
   await visit('question-flagged', page);
+  await chooseTooFew(page, attempt);
+  await visit('question-incomplete', page);
   await at(page, `${attempt}/questions/50`, 'question-last', visit);
   await at(page, `${attempt}/questions/51`, 'question-not-found', visit);
   await at(page, `${attempt}/questions/2/report`, 'report', visit);
@@ -87,6 +89,19 @@ async function learner({ page }, visit) {
   await submit(page, attempt);
   await visit('result-failed', page);
   await at(page, `${attempt}/questions/1`, 'question-closed', visit);
+}
+
+/** One option of the first question that asks for more. */
+async function chooseTooFew(page, attempt) {
+  for (let n = 2; n <= FORM; n += 1) {
+    await page.goto(`${attempt}/questions/${n}`);
+    if (await page.locator('input[type=checkbox][name=choice]').count()) {
+      await choices(page).first().check();
+      await saved(page);
+      return;
+    }
+  }
+  throw new Error('no question of this form asks for more than one option');
 }
 
 async function conflict(person, visit) {
@@ -144,10 +159,13 @@ async function holder({ page }, stranger, url, visit) {
   await enterAs(page, 'holder');
   await at(page, '/me', 'me-badge', visit);
   await page.locator('main a[href^="/me/badges/"]').first().click();
+  await page.waitForURL(/\/me\/badges\//);
   await visit('own-badge', page);
   await page.locator('input[name=visibility][value=listed]').check();
   await page.locator('main form:has(input[name=visibility]) button').first().click();
   await visit('own-badge-saved', page);
+  await page.locator('main form[action$="/name"] button').click();
+  await visit('own-badge-same-name', page);
   const badge = (await page.locator('main a[href^="/b/"]').first().getAttribute('href')).replace(/\.\w+$/, '');
   await at(page, `/programmes/${PROGRAMME}/assessment`, 'assessment-passed-already', visit);
   await page.goto('/me/page');

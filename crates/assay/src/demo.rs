@@ -15,6 +15,7 @@ use assay_core::{Chance, Clock, UtcMillis, clock::DAY_SECONDS, clock::ShiftedClo
 use assay_jobs::{FileJournal, Outbox, Worker, WorkerParts};
 use assay_store::{Bell, Store, commands::EnsureIssuer};
 use assay_web::{App, Demo, Limits, Parts, SamplePerson};
+use tokio::net::TcpListener;
 
 use crate::{
     egress::Outward,
@@ -34,24 +35,26 @@ const NAME: &str = "Assay demonstration";
 const HISTORY: &str = "issuer-keys.json";
 /// How far the clock was moved, in seconds.
 const OFFSET: &str = "clock-offset";
+/// The address that badges made here name. Its port is taken again at the next start.
+const ADDRESS: &str = "address";
+/// Where to listen when nothing is said and nothing is remembered.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// Says that the sample people are complete.
 const SEEDED: &str = "sample-people";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
-    /// Keep everything in this folder, and go on there the next time. Without it, a temporary folder is removed at the end.
+    /// Where to listen; port 0 takes a free one. Without it: where the kept folder was served before, or 127.0.0.1:8080.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Keep everything in this folder, and go on there the next time, on the same port. Without it, a temporary folder is removed at
+    /// the end.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
 }
 
 /// Runs the subcommand.
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
-    let listener = server::listen(args.listen, "`assay demo --listen 127.0.0.1:0` takes a free port.").await?;
-    let taken = listener.local_addr().map_err(|e| Failure::while_doing("the address is not known", e))?;
-    let address = format!("http://{}", reachable(taken));
     // Removed when this goes out of scope, at the end.
     let temporary = match &args.data {
         Some(_) => None,
@@ -65,6 +68,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let root = args.data.clone().or_else(|| temporary.as_ref().map(|t| t.path().to_owned())).unwrap_or_default();
     let folder = Arc::new(DataFolder::open(&root, SLUG)?);
     let _lock = folder.lock()?;
+    let listener = listen(&folder, args.listen).await?;
+    let taken = listener.local_addr().map_err(|e| Failure::while_doing("the address is not known", e))?;
+    let address = format!("http://{}", reachable(taken));
     let (app, worker) = assemble(&folder, &address).await?;
     explain(&address, &folder, taken, temporary.is_some());
     server::run(listener, app, worker, &address).await?;
@@ -77,6 +83,37 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         }
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Listens where it is said; else where the folder was served before, since its badges name that address; else at the usual place.
+async fn listen(folder: &DataFolder, wish: Option<SocketAddr>) -> Result<TcpListener, Failure> {
+    let way_out = "`assay demo --listen 127.0.0.1:0` takes a free port.";
+    let remembered: Option<SocketAddr> = folder.read(ADDRESS)?.and_then(|text| text.trim().parse().ok());
+    let (listener, remember) = match (wish, remembered) {
+        (Some(wish), _) => (server::listen(wish, way_out).await?, true),
+        (None, None) => (server::listen(LISTEN, way_out).await?, true),
+        (None, Some(before)) => match TcpListener::bind(before).await {
+            Ok(listener) => (listener, false),
+            Err(error) => {
+                let why = match error.kind() {
+                    std::io::ErrorKind::AddrInUse => "is taken by another program".to_owned(),
+                    _ => format!("cannot be listened on ({error})"),
+                };
+                let free = server::listen(SocketAddr::new(before.ip(), 0), way_out).await?;
+                eprintln!(
+                    "{before}, where this folder was served before, {why}, so a free port is taken this time. Badges that were made \
+                     before name {before}; start again when it is free, and they can be looked up there.\n"
+                );
+                // The old address stays the one to go back to.
+                (free, false)
+            }
+        },
+    };
+    if remember {
+        let taken = listener.local_addr().map_err(|e| Failure::while_doing("the address is not known", e))?;
+        folder.write(ADDRESS, format!("{}\n", reachable(taken)).as_bytes())?;
+    }
+    Ok(listener)
 }
 
 async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, WorkerParts), Failure> {
@@ -98,13 +135,14 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, Worke
         clock: Arc::clone(&clock),
         chance: Arc::clone(&chance),
         issuer: Arc::clone(&issuer),
+        contact: String::new(),
         mailer: Arc::clone(&outbox) as Arc<dyn assay_jobs::Mailer>,
         journal: Arc::new(FileJournal::new(folder.journal())),
         bell: Arc::clone(&bell),
     };
     if folder.read(SEEDED)?.is_none() {
         spinner.set_message("Making the sample people");
-        if let Some(current) = programmes.first() {
+        if let Some(current) = programmes.offered.first() {
             let seeding = Seeding {
                 store: &store,
                 issuer: issuer_id,
@@ -139,7 +177,8 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, Worke
             contact: String::new(),
             behind_proxy: false,
         },
-        programmes,
+        programmes: programmes.offered,
+        former: programmes.former,
         bell: Arc::clone(&bell),
         limits: Limits::relaxed(),
         egress: Arc::new(Outward::new()),

@@ -8,6 +8,7 @@
 //! journal/signing.jsonl    append-only: every signature and revocation
 //! issuer                   the issuer's slug in the database
 //! server.lock              held while a server runs
+//! address                  of a demonstration: where it was served, and is served again
 //! ```
 
 use std::{

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use assay_badge::LIST_VALID_HOURS;
 use assay_core::{
     UtcMillis,
-    ids::{IssuerId, Secret128},
+    ids::{IssuerId, JobId, Secret128},
 };
 use assay_jobs::{Entry, FileJournal, Journal};
 use assay_store::{
@@ -19,6 +19,7 @@ use crate::{
     failure::Failure,
     folder::DataFolder,
     out,
+    system::SystemChance,
 };
 
 /// Longest reason, in characters.
@@ -30,7 +31,7 @@ pub(crate) struct Args {
     /// The badge's link or its id (the part after /b/).
     #[arg(value_name = "BADGE")]
     badge: String,
-    /// Why; it stands in the log.
+    /// Why; it stands in the audit log, and the holder is told it.
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
@@ -56,7 +57,8 @@ async fn revoke(beside: &Beside, badge_id: &Secret128, reason: &str) -> Result<E
     let Some(badge) = store.read(BadgeById { issuer, badge_id: badge_id.clone() }).await? else {
         return Err(Failure::Words(format!("there is no badge {badge_id} in {}; nothing was done", folder.root().display())));
     };
-    let revoked = store.run(Revoke { issuer, badge_id: badge_id.clone(), reason: reason.to_owned(), act: beside.act() }).await?;
+    let job = JobId::random(&SystemChance);
+    let revoked = store.run(Revoke { issuer, badge_id: badge_id.clone(), reason: reason.to_owned(), job, act: beside.act() }).await?;
     let written = write_down(store, folder, issuer, &badge, at).await?;
     match revoked {
         None => return Err(Failure::Words(format!("there is no badge {badge_id}; nothing was done"))),
@@ -70,6 +72,9 @@ async fn revoke(beside: &Beside, badge_id: &Secret128, reason: &str) -> Result<E
                 "Its page says so from now on, and so does the status list; a verifier that kept an older list learns it within {LIST_VALID_HOURS} hours."
             ));
             out::line(format_args!("Reason, in the audit log: {reason}"));
+            if badge.withdrawn_at.is_none() {
+                out::line("A running server mails it to the holder, with the reason; one that is not running does so at its next start.");
+            }
         }
     }
     if written {

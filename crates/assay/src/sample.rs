@@ -102,8 +102,7 @@ impl Seeding<'_> {
                 learner: holder,
                 badge_id: badge.badge_id,
                 name: None,
-                visibility: Visibility::Link,
-                show_score: false,
+                shown: Some((Visibility::Link, false)),
                 job: JobId::random(self.chance),
                 at: self.now,
             };
@@ -174,7 +173,7 @@ impl Seeding<'_> {
         let open = state.questions.len().saturating_sub(left);
         let questions = state.questions.iter().take(open);
         // In one go: the writer puts them into few transactions.
-        let answers = questions.filter(|q| !q.answered).map(|q| self.answer_one(learner, attempt, q.position, skill, from));
+        let answers = questions.filter(|q| q.is_open()).map(|q| self.answer_one(learner, attempt, q.position, skill, from));
         try_join_all(answers).await?;
         Ok(())
     }
@@ -247,12 +246,13 @@ mod tests {
         let clock: Arc<dyn Clock> = Arc::new(SetClock::new(now));
         let issuer = store.run(EnsureIssuer { slug: "t".into(), id: IssuerId::random(&SystemChance), at: now }).await.unwrap();
         let pack = packs::load_embedded().unwrap();
-        let current = server::publish(&store, issuer, std::slice::from_ref(&pack), &SystemChance, &*clock).await.unwrap().remove(0);
+        let current = server::publish(&store, issuer, std::slice::from_ref(&pack), &SystemChance, &*clock).await.unwrap().offered.remove(0);
         let outbox = Arc::new(Outbox::default());
         let worker = Worker::new(WorkerParts {
             store: store.clone(),
             clock,
             chance: Arc::new(SystemChance),
+            contact: String::new(),
             issuer: Arc::new(assay_badge::Issuer::demonstration("T", "http://127.0.0.1:1", [1; 32], timestamp(now))),
             mailer: outbox.clone(),
             journal: Arc::new(FileJournal::new(folder.path().join("signing.jsonl"))),
@@ -270,7 +270,7 @@ mod tests {
         let almost = seeding.introduce("almost", now).await.unwrap();
         let standing = store.read(StandingOf { learner: almost, programme: "serverless".into(), at: now }).await.unwrap();
         let attempt = store.read(AttemptOf { learner: almost, attempt: standing.open.unwrap() }).await.unwrap().unwrap();
-        let open: Vec<u16> = attempt.questions.iter().filter(|q| !q.answered).map(|q| q.position).collect();
+        let open: Vec<u16> = attempt.questions.iter().filter(|q| q.is_open()).map(|q| q.position).collect();
         assert_eq!(open, [50]);
         seeding.submit(almost, attempt.id, now).await.unwrap();
         let attempt = store.read(AttemptOf { learner: almost, attempt: attempt.id }).await.unwrap().unwrap();

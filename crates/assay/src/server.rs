@@ -32,6 +32,14 @@ pub(crate) async fn listen(address: SocketAddr, way_out: &str) -> Result<TcpList
     })
 }
 
+/// The programmes of an issuer.
+pub(crate) struct Programmes {
+    /// Offered now, in the order of the settings.
+    pub(crate) offered: Vec<CurrentProgramme>,
+    /// Offered once: their badges stay, and the standard behind them.
+    pub(crate) former: Vec<CurrentProgramme>,
+}
+
 /// Makes these packs what the server offers, in their order.
 pub(crate) async fn publish(
     store: &Store,
@@ -39,7 +47,7 @@ pub(crate) async fn publish(
     packs: &[Pack],
     chance: &dyn Chance,
     clock: &dyn Clock,
-) -> Result<Vec<CurrentProgramme>, Failure> {
+) -> Result<Programmes, Failure> {
     for pack in packs {
         let act = Act { row: assay_core::ids::RowId::random(chance), actor: "operator".to_owned(), at: clock.now() };
         let publish = Publish { issuer, programme: pack.programme.clone(), items: pack.items.clone(), act };
@@ -47,8 +55,10 @@ pub(crate) async fn publish(
     }
     let all = store.read(CurrentProgrammes { issuer }).await?;
     // A programme whose pack was taken out of the settings stays in the database, for its badges, but is not offered.
-    let current = |pack: &Pack| all.iter().find(|current| current.programme.id == pack.programme.id).cloned();
-    Ok(packs.iter().filter_map(current).collect())
+    let is_of = |current: &CurrentProgramme, pack: &Pack| current.programme.id == pack.programme.id;
+    let offered = packs.iter().filter_map(|pack| all.iter().find(|current| is_of(current, pack)).cloned()).collect();
+    let former = all.into_iter().filter(|current| !packs.iter().any(|pack| is_of(current, pack))).collect();
+    Ok(Programmes { offered, former })
 }
 
 /// Serves until told to stop by Ctrl-C or SIGTERM, then ends cleanly: requests first, then the worker, then the database.

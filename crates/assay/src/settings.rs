@@ -106,7 +106,8 @@ impl Settings {
 
     fn from_bytes(bytes: &[u8], folder: &Path) -> Result<Self, Vec<Fault>> {
         let text = text_of(bytes, MAX_BYTES)?;
-        let (root, mut faults) = parse(&text);
+        let root = parse(&text)?;
+        let mut faults = Vec::new();
         let known = ["data", "listen", "public_url", "behind_proxy", "packs", "issuer", "smtp", "entry"];
         let mut fields = Fields::new("the file", &root, &known, &mut faults);
         let data = fields.required_text("data", "the folder for database and keys, such as \"data\"");
@@ -302,8 +303,8 @@ fn read_entry(programme: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<E
     Some(EntryChange { who, tries_a_year: tries, pool_share_percent: share })
 }
 
-/// TOML with the line of everything; syntax faults are collected.
-fn parse(text: &str) -> (Node, Vec<Fault>) {
+/// TOML with the line of everything, or its syntax faults: what is missing is said once the file can be read.
+fn parse(text: &str) -> Result<Node, Vec<Fault>> {
     let lines = Lines::new(text, 1);
     let (table, errors) = DeTable::parse_recoverable(text);
     let fault = |error: &toml::de::Error| {
@@ -314,7 +315,8 @@ fn parse(text: &str) -> (Node, Vec<Fault>) {
             "write `name = value`, one a line, texts in quotation marks",
         )
     };
-    (Node { line: 1, value: table_value(table.get_ref(), &lines) }, errors.iter().map(fault).collect())
+    let faults: Vec<Fault> = errors.iter().map(fault).collect();
+    if faults.is_empty() { Ok(Node { line: 1, value: table_value(table.get_ref(), &lines) }) } else { Err(faults) }
 }
 
 fn table_value(table: &DeTable<'_>, lines: &Lines) -> Value {
@@ -391,7 +393,8 @@ tries_a_year = 3
             assert!(lines.contains(&line), "{line} in {faults:#?}");
         }
         assert!(read("").unwrap_err().len() >= 5);
-        assert!(read("data = \n[").unwrap_err().len() >= 2);
+        let broken = read("data = \n[").unwrap_err();
+        assert!(broken.len() >= 2 && broken.iter().all(|f| f.what.starts_with("not TOML")), "{broken:?}");
     }
 
     #[test]

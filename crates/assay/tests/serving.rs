@@ -7,9 +7,10 @@ use std::{
     fs,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
+    process::Command,
 };
 
-use running::{Browser, Server, assay, between, said, sample_pack};
+use running::{Browser, Server, assay, between, said, sample_pack, wait_for};
 
 #[test]
 fn a_demonstration_starts_answers_and_ends_cleanly() {
@@ -40,6 +41,37 @@ fn a_demonstration_starts_answers_and_ends_cleanly() {
     browser.post(&format!("{}/demo/as/almost", server.url), &[]).unwrap();
     assert!(browser.get(&format!("{}/me", server.url)).unwrap().text().contains("/attempts/"));
     assert_eq!(server.terminate().code(), Some(0));
+}
+
+#[test]
+fn a_kept_demonstration_is_served_where_its_badges_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let first = Server::demo(folder.path());
+    let url = first.url.clone();
+    assert_eq!(first.terminate().code(), Some(0));
+    let again = Server::start(["demo", "--data", data]);
+    assert_eq!(again.url, url, "the port is remembered");
+    assert_eq!(again.terminate().code(), Some(0));
+
+    // Somebody else has it meanwhile: it goes on elsewhere, says so, and comes back.
+    let taken = TcpListener::bind(url.strip_prefix("http://").unwrap()).unwrap();
+    let (elsewhere, words) = Server::start_listening(["demo", "--data", data]);
+    assert_ne!(elsewhere.url, url);
+    let words = words.words_until("Stop ");
+    assert!(words.contains(url.strip_prefix("http://").unwrap()) && words.contains("is taken by another program"), "{words}");
+    assert_eq!(elsewhere.terminate().code(), Some(0));
+    drop(taken);
+    let back = Server::start(["demo", "--data", data]);
+    assert_eq!(back.url, url);
+    assert_eq!(back.terminate().code(), Some(0));
+
+    // What is asked for goes first, and is what is remembered then.
+    let moved = Server::demo(folder.path());
+    let new = moved.url.clone();
+    assert_ne!(new, url);
+    assert_eq!(moved.terminate().code(), Some(0));
+    assert_eq!(Server::start(["demo", "--data", data]).url, new);
 }
 
 #[test]
@@ -94,6 +126,12 @@ fn a_revoked_badge_shows_it_at_once() {
     let (status, words) = revoke(&format!("{url}/b/{id}"));
     assert_eq!(status, 0, "{words}");
     assert!(words.contains("is revoked"), "{words}");
+    let mail = wait_for("the mail to the holder", || {
+        let outbox = visitor.get(&format!("{url}/demo/outbox")).unwrap().text();
+        between(&outbox, "Your badge was taken back", "</article>").first().map(|mail| (*mail).to_owned())
+    });
+    assert!(mail.contains("To holder@example.org") && mail.contains("a mistake"), "{mail}");
+    assert!(holder.get(&format!("{url}/me/badges/{id}")).unwrap().text().contains("<q>a mistake</q>"));
     assert!(visitor.get(&format!("{url}/b/{id}")).unwrap().text().to_lowercase().contains("revoked"));
     let list = save(&mut visitor, "/status/1", "list.json");
     let (status, words) = verify(&badge, &list);
@@ -155,6 +193,35 @@ fn a_real_server_has_no_demonstration_in_it() {
     let (status, words) = said(&assay(["serve", "--config", &config]));
     assert_eq!(status, 1);
     assert!(words.contains("could no longer be verified"), "{words}");
+}
+
+#[test]
+fn a_programme_taken_out_of_the_settings_keeps_its_standard() {
+    let folder = tempfile::tempdir().unwrap();
+    let retired = folder.path().join("retired");
+    assert!(Command::new("cp").args(["-r".as_ref(), sample_pack().as_os_str(), retired.as_os_str()]).status().unwrap().success());
+    let address = free_port();
+    let config = settings(folder.path(), &format!("http://{address}"), &address.to_string(), &sample_pack());
+    let one = fs::read_to_string(&config).unwrap();
+    fs::write(&config, one.replace("packs = [", &format!("packs = [{retired:?}, "))).unwrap();
+    let server = Server::start(["serve", "--config", &config]);
+    let mut browser = Browser::new();
+    let mut status = |path: &str| {
+        let page = browser.get(&format!("http://{address}{path}")).unwrap();
+        (page.status, page.text().contains("No longer offered"))
+    };
+    for path in ["/programmes/retired", "/programmes/retired/standard", "/programmes/retired/badge.svg"] {
+        assert_eq!(status(path), (200, false), "{path}");
+    }
+    assert_eq!(server.terminate().code(), Some(0));
+
+    fs::write(&config, one).unwrap();
+    let server = Server::start(["serve", "--config", &config]);
+    assert_eq!(status("/programmes/retired"), (404, true));
+    assert_eq!(status("/programmes/retired/standard"), (200, true));
+    assert_eq!(status("/programmes/retired/badge.svg"), (200, false));
+    assert_eq!(status("/programmes/serverless/standard"), (200, false));
+    assert_eq!(server.terminate().code(), Some(0));
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn badge(document: &Value, problems: &mut Problems) {
     problems.unless(document.get("id").is_some(), "The badge has no id.");
     problems.unless(document.get(validity_keys(document).0).is_some(), "The badge does not say from when it is valid.");
     let subjects = many(document, "credentialSubject");
-    problems.unless(subjects.len() == 1, "The badge has more than one subject.");
+    problems.unless(subjects.len() <= 1, "The badge has more than one subject.");
     for subject in subjects {
         problems.unless(has_type(subject, "AchievementSubject"), "The subject is not of type AchievementSubject.");
         let achievements = many(subject, "achievement");

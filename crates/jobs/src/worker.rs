@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use crate::{
     Entry, Journal, MailError, Mailer,
     issue::{IssueJob, issue, journal_revoked},
+    revoked::revoked_mail,
 };
 
 /// What a worker works with.
@@ -37,6 +38,8 @@ pub struct WorkerParts {
     pub chance: Arc<dyn Chance>,
     /// Who signs.
     pub issuer: Arc<Issuer>,
+    /// How people reach the issuer; may be empty.
+    pub contact: String,
     /// Where mails go.
     pub mailer: Arc<dyn Mailer>,
     /// Where signatures are written down.
@@ -196,6 +199,7 @@ impl Worker {
             "issue" => issue(&self.parts, job.issuer, &serde_json::from_str::<IssueJob>(&job.payload).map_err(unreadable)?).await,
             "journal-revoked" => journal_revoked(&self.parts, job.issuer, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
             "mail" => self.mail(job, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
+            "revoked-mail" => revoked_mail(&self.parts, job.issuer, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
             "result-mail" => self.result_mail(job, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
             "fold-exposure" => {
                 let AttemptJob { attempt, person } = serde_json::from_str(&job.payload).map_err(unreadable)?;

@@ -89,6 +89,7 @@ async fn room(port: u16) -> Room {
         clock: Arc::new(clock.clone()),
         chance,
         issuer: Arc::new(Issuer::demonstration("Test", "http://assay.test", [1; 32], from)),
+        contact: String::new(),
         mailer: Arc::new(SmtpMailer::new(&format!("smtp://127.0.0.1:{port}"), "Assay <badges@assay.test>").unwrap()),
         journal: Arc::new(FileJournal::new(world.folder.path().join("signing.jsonl"))),
         bell: Arc::default(),

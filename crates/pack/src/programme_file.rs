@@ -61,7 +61,11 @@ pub(crate) fn read(bytes: &[u8]) -> (Draft, Vec<Fault>) {
         Ok(text) => text,
         Err(faults) => return (Draft::default(), faults),
     };
-    let (root, mut faults) = toml_file::parse(&text);
+    let root = match toml_file::parse(&text) {
+        Ok(root) => root,
+        Err(faults) => return (Draft::default(), faults),
+    };
+    let mut faults = Vec::new();
     let known = ["programme", "domain", "objective", "course", "rules", "entry", "badge"];
     let mut fields = Fields::new("programme.toml", &root, &known, &mut faults);
     let head = fields.required_table("programme");

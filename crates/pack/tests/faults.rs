@@ -87,6 +87,13 @@ fn toml_syntax_unknown_names_and_wrong_types() {
     assert!(faults(&broken)[0].starts_with("programme.toml:3: not TOML: "), "{:?}", faults(&broken));
     let twice = with("programme.toml", "language = \"en\"", "language = \"en\"\nlanguage = \"de\"");
     assert!(faults(&twice)[0].starts_with("programme.toml:10: not TOML: duplicate key"), "{:?}", faults(&twice));
+    // Nothing follows from a file that could not be read: neither in it nor in the others.
+    let mut prose = small::pack();
+    prose.insert("programme.toml", "This is a letter.\n\nIt is not TOML at all: not a line of it.\n");
+    for files in [&broken, &twice, &prose] {
+        let found = faults(files);
+        assert!(!found.is_empty() && found.iter().all(|f| f.starts_with("programme.toml:") && f.contains(": not TOML: ")), "{found:#?}");
+    }
 }
 
 #[test]

@@ -281,17 +281,16 @@ commands! {
         badge_id: Secret128,
         /// A corrected name; only once.
         name: Option<String>,
-        /// Who may see it.
-        visibility: Visibility,
-        /// Whether the page shows the own score.
-        show_score: bool,
+        /// Who may see it, and whether its page shows the own score; `None` leaves both as they are.
+        shown: Option<(Visibility, bool)>,
         /// Id for the job that signs a corrected badge.
         job: JobId,
         /// Now.
         at: UtcMillis,
     }
 
-    /// Takes a badge back. `None` when there is none with this id; `Some(false)` when it was revoked before.
+    /// Takes a badge back and queues what tells its holder. `None` when there is none with this id; `Some(false)` when it was revoked
+    /// before.
     Revoke -> Option<bool> {
         /// The issuer.
         issuer: IssuerId,
@@ -299,6 +298,8 @@ commands! {
         badge_id: Secret128,
         /// Why, for the log and the holder.
         reason: String,
+        /// Id for the job that writes the mail.
+        job: JobId,
         /// Who.
         act: Act,
     }

@@ -308,10 +308,24 @@ pub struct Attempt {
 pub struct QuestionState {
     /// From 1.
     pub position: u16,
-    /// Whether it has an answer.
-    pub answered: bool,
+    /// How many options are chosen.
+    pub chosen: usize,
+    /// How many are asked for.
+    pub asked: usize,
     /// Whether it is flagged.
     pub flagged: bool,
+}
+
+impl QuestionState {
+    /// Whether nothing is chosen.
+    pub fn is_open(&self) -> bool {
+        self.chosen == 0
+    }
+
+    /// Whether something is chosen, but fewer or more than asked for.
+    pub fn is_incomplete(&self) -> bool {
+        self.chosen != 0 && self.chosen != self.asked
+    }
 }
 
 /// A question as its learner sees it.
@@ -368,6 +382,8 @@ pub struct Badge {
     pub awarded_at: UtcMillis,
     /// When it was taken back.
     pub revoked_at: Option<UtcMillis>,
+    /// Why, in the operator's words; for its holder alone.
+    pub revoked_reason: Option<String>,
     /// When its holder withdrew it.
     pub withdrawn_at: Option<UtcMillis>,
     /// The result it rests on.

@@ -353,7 +353,13 @@ async fn one_intent_and_one_credential_per_revision_whoever_comes_first() {
     let badge = room.world.store.read(BadgeById { issuer: ada.issuer, badge_id: badge.badge_id }).await.unwrap().unwrap();
     assert_eq!(badge.document.as_deref(), Some("first"));
     assert!(room.world.store.read(RevokedIndexes { issuer: ada.issuer, status_list: 1 }).await.unwrap().unwrap().is_empty());
-    let revoke = Revoke { issuer: ada.issuer, badge_id: badge.badge_id.clone(), reason: "test".into(), act: room.world.act(START) };
+    let revoke = Revoke {
+        issuer: ada.issuer,
+        badge_id: badge.badge_id.clone(),
+        reason: "test".into(),
+        job: JobId::random(&room.world.chance),
+        act: room.world.act(START),
+    };
     assert_eq!(room.world.store.run(revoke.clone()).await.unwrap(), Some(true));
     let mut again = revoke;
     again.act = room.world.act(START);
@@ -371,8 +377,7 @@ async fn a_name_is_corrected_once() {
         learner: ada,
         badge_id: badge.badge_id.clone(),
         name: Some(name.into()),
-        visibility: Visibility::Link,
-        show_score: false,
+        shown: Some((Visibility::Link, false)),
         job: JobId::random(&room.world.chance),
         at: START,
     };
@@ -575,7 +580,13 @@ async fn what_a_person_with_power_does_stands_in_the_audit_log() {
     }
     room.world.store.run(room.submit_command(ada, attempt, START)).await.unwrap();
     let badge = room.world.store.read(BadgesOf { learner: ada }).await.unwrap().remove(0);
-    let revoke = Revoke { issuer: ada.issuer, badge_id: badge.badge_id, reason: "test".into(), act: room.world.act(START) };
+    let revoke = Revoke {
+        issuer: ada.issuer,
+        badge_id: badge.badge_id,
+        reason: "test".into(),
+        job: JobId::random(&room.world.chance),
+        act: room.world.act(START),
+    };
     room.world.store.run(revoke).await.unwrap();
     let lines = room.world.store.read(AuditLog { issuer: room.world.issuer, limit: 10 }).await.unwrap();
     let mut acts: Vec<(&str, &str)> = lines.iter().map(|line| (line.action.as_str(), line.actor.as_str())).collect();

@@ -32,8 +32,10 @@ const store = {
   set: (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* private mode: the page keeps it */ } },
   remove: (key) => { try { localStorage.removeItem(key); } catch { /* nothing kept */ } },
 };
-let device = store.get("assay:device");
-if (!device) store.set("assay:device", (device = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("")));
+// Each page is a device of its own, so that one that shows an older answer never saves over a newer one unasked. What a page could
+// not send is kept with its device's name: whoever sends it later repeats that very save.
+const device = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+const same = (a, b) => a?.device === b?.device && a?.counter === b?.counter;
 
 const status = $("#status");
 const say = (words, kind = "") => { if (status) { status.textContent = words; status.className = "status " + kind; } };
@@ -41,13 +43,13 @@ const attempt = ($("#sitting") || status)?.dataset.attempt;
 const prefix = `assay:${attempt}:`;
 const unsent = () => { try { return Object.keys(localStorage).filter((key) => key.startsWith(prefix)); } catch { return []; } };
 // Only what was sent is forgotten: another tab may have put a later answer in its place.
-const forget = (key, answer) => { if (!answer || store.get(key)?.counter === answer.counter) store.remove(key); };
+const forget = (key, answer) => { if (!answer || same(store.get(key), answer)) store.remove(key); };
 
 async function send(n, answer) {
   const response = await fetch(`/attempts/${attempt}/questions/${n}/answer`, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/json" },
-    body: JSON.stringify({ chosen: answer.chosen, base_revision: answer.base, device, counter: answer.counter }),
+    body: JSON.stringify({ chosen: answer.chosen, base_revision: answer.base, device: answer.device ?? device, counter: answer.counter }),
     signal: AbortSignal.timeout(10000),
   });
   return { code: response.status, body: await response.json().catch(() => ({})) };
@@ -97,8 +99,6 @@ if (form) {
   const chosen = () => inputs().filter((i) => i.checked).map((i) => i.value);
   let base = Number(field("revision").value);
   let pause = 1000, timer = 0;
-  field("device").value = device;
-
   const kept = store.get(key);
   const show = (tokens) => inputs().forEach((i) => { i.checked = tokens.includes(i.value); });
   const conflict = $("#conflict");
@@ -108,8 +108,9 @@ if (form) {
     if (tokens.includes(input.value)) label.insertAdjacentHTML("beforeend", ' <span class="tag">newer answer</span>');
   });
   let last = 0;
-  const next = () => { last = Math.max(Date.now(), (store.get(`assay:counter:${attempt}`) || 0) + 1, last + 1); store.set(`assay:counter:${attempt}`, last); return last; };
-  const carry = (answer) => { field("counter").value = answer.counter; field("revision").value = answer.base; };
+  const next = () => (last = Math.max(Date.now(), last + 1));
+  const carry = (answer) => { field("device").value = answer.device; field("counter").value = answer.counter; field("revision").value = answer.base; };
+  const settle = () => carry({ device, counter: next(), base });
 
   let running = null;
   const save = () => (running ??= saveAll().finally(() => { running = null; }));
@@ -124,11 +125,14 @@ if (form) {
       if (code === 200) {
         base = body.revision;
         field("revision").value = base;
-        if (waiting.counter !== answer.counter) { waiting.base = base; store.set(key, waiting); continue; }
+        // Chosen anew meanwhile, here: it follows what was just saved. In another tab: that is a save of its own.
+        if (!same(waiting, answer)) { if (waiting?.device === device) { waiting.base = base; store.set(key, waiting); } continue; }
         const asked = Number(form.dataset.choose), count = answer.chosen.length;
         const hint = asked && count && count !== asked ? `. You chose ${count}; the question asks for ${asked}` : "";
         done((count ? `Saved ${body.at} UTC` : `Cleared, saved ${body.at} UTC`) + hint, hint ? "" : "good");
         pause = 1000;
+      } else if (code === 409 && !same(waiting, answer)) {
+        continue;
       } else if (code === 409) {
         $("p", conflict).textContent = `This question was answered on another device or page at ${body.newer.at} UTC. What you chose here is not saved. Which answer shall stand?`;
         mark(body.newer.chosen);
@@ -147,35 +151,45 @@ if (form) {
       }
     }
   }
-  const done = (words, kind) => { forget(key, waiting); waiting = null; say(words, kind); };
+  const done = (words, kind) => { forget(key, waiting); waiting = null; settle(); say(words, kind); };
   const later = () => { clearTimeout(timer); timer = setTimeout(save, pause); pause = Math.min(pause * 2, 15000); };
 
   function choose() {
-    const answer = { chosen: chosen(), base, counter: next() };
+    const answer = { chosen: chosen(), base, device, counter: next() };
     waiting = answer; store.set(key, answer); carry(answer);
     say("Saving…");
     save();
   }
 
   // Where the server's page shows the conflict, its form decides; the copy stays on the device until it has.
-  if (kept && error?.id !== "conflict") { show(kept.chosen); waiting = kept; carry(kept); save(); } else { field("counter").value = next(); }
+  if (kept && error?.id !== "conflict") { show(kept.chosen); waiting = kept; carry(kept); save(); } else if (error?.id !== "conflict") settle();
   form.addEventListener("change", (event) => { if (event.target.name === "choice") choose(); });
   addEventListener("online", () => { pause = 1000; save(); });
-  // Another tab of this browser answered the same question: its answer is the newer one, so show it.
+  // Another tab of this browser answered the same question: show that answer, and ask the server for its word by repeating the save.
   addEventListener("storage", (event) => {
-    if (event.key !== key || !event.newValue) return;
-    show(JSON.parse(event.newValue).chosen);
-    say("Changed just now in another tab.");
+    if (event.key !== key) return;
+    const answer = event.newValue && store.get(key);
+    // The conflict that both showed was settled there.
+    if (!answer) { if (!waiting && !conflict.hidden) location.reload(); return; }
+    if (same(answer, waiting)) return;
+    conflict.hidden = true;
+    mark([]);
+    show(answer.chosen);
+    waiting = answer;
+    carry(answer);
+    say("Changed just now in another tab. Saving…");
+    save();
   });
   $("#clear").addEventListener("click", (event) => { event.preventDefault(); show([]); choose(); inputs()[0].focus(); });
   $("#flag").addEventListener("click", async (event) => {
     event.preventDefault();
-    const button = event.currentTarget, flagged = button.getAttribute("aria-pressed") !== "true";
+    const button = event.currentTarget, flagged = button.value === "flag";
     try {
       const response = await fetch(`/attempts/${attempt}/questions/${n}/flag`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ flagged }) });
       if (!response.ok) throw 0;
-      button.setAttribute("aria-pressed", flagged);
       button.value = flagged ? "unflag" : "flag";
+      button.textContent = flagged ? "Flagged: take the flag away" : "Flag for later";
+      $("#flagged").textContent = flagged ? "Flagged for later." : "The flag is taken away.";
     } catch { say("The flag was not saved: no connection.", "bad"); }
   });
   conflict.addEventListener("click", (event) => {
@@ -185,7 +199,7 @@ if (form) {
     field("revision").value = base;
     conflict.hidden = true;
     mark([]);
-    if (keep === "theirs") { show(conflict.newer.chosen); field("counter").value = next(); done(`Saved ${conflict.newer.at} UTC`, "good"); } else choose();
+    if (keep === "theirs") { show(conflict.newer.chosen); done(`Saved ${conflict.newer.at} UTC`, "good"); } else choose();
     $("#question").focus();
   });
   form.addEventListener("submit", async (event) => {

@@ -62,7 +62,7 @@ pub(crate) async fn asset(State(app): State<App>, Path(name): Path<String>) -> R
     }
     match stem(".css") {
         Some("assay") => Ok(lasting("text/css; charset=utf-8", style_of(None))),
-        Some(programme) => Ok(lasting("text/css; charset=utf-8", style_of(Some(&app.programme(programme)?.programme)))),
+        Some(programme) => Ok(lasting("text/css; charset=utf-8", style_of(Some(&app.programme_ever(programme)?.0.programme)))),
         None => Err(Fault::not_found()),
     }
 }

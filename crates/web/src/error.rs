@@ -41,15 +41,22 @@ impl Fault {
             .way_out("/", "To the start page")
     }
 
+    /// A programme that is in the settings no more.
+    pub(crate) fn no_longer_offered(id: &str) -> Self {
+        let words = "This programme is not offered here any more. Attempts that are open can be finished, and badges stay as they are.";
+        Self::new(StatusCode::NOT_FOUND, "No longer offered", words)
+            .way_out(format!("/programmes/{id}/standard"), "The standard behind its badge")
+    }
+
     /// A request that cannot be understood.
     pub(crate) fn bad(words: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "That could not be understood", words)
     }
 
-    /// Too often.
-    pub(crate) fn too_often(seconds: u32) -> Self {
+    /// Too often; `what` says what was counted.
+    pub(crate) fn too_often(what: &str, seconds: u32) -> Self {
         let words = format!(
-            "Too many tries from here. Wait {} and try again.",
+            "{what} Wait {} and try again.",
             if seconds > 90 { format!("{} minutes", seconds.div_ceil(60)) } else { format!("{seconds} seconds") }
         );
         Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "Please wait", words) }

@@ -33,6 +33,22 @@ pub(crate) enum Way {
     Write,
 }
 
+impl Way {
+    /// What was counted, for whoever meets the limit. Mails are counted whether or not the address is known here.
+    fn words(self) -> &'static str {
+        match self {
+            Self::AskForLink => "Too many sign-in links were asked for from here.",
+            Self::MailTo | Self::MailToAnywhere => {
+                "Several sign-in links were mailed to this address within the hour. Each works for 15 minutes; look into the spam folder too."
+            }
+            Self::TryLink => "Too many sign-in links were tried from here.",
+            Self::Verify => "Too many badges were verified from here.",
+            Self::Picture => "Too many badges were looked at from here.",
+            Self::Write => "You have begun attempts or reported problems too often within the hour.",
+        }
+    }
+}
+
 /// Keys from which on the limiter forgets; then now and again, since forgetting looks at all of them.
 const FORGET_FROM: usize = 100_000;
 
@@ -75,8 +91,13 @@ impl Limits {
         }
     }
 
-    /// Counts one use of a way by somebody; the seconds to wait when it is one too many.
-    pub(crate) fn take(&self, way: Way, who: &str) -> Result<(), u32> {
+    /// Counts one use of a way by somebody, or refuses with words and the time to wait.
+    pub(crate) fn take(&self, way: Way, who: &str) -> Result<(), Fault> {
+        self.count(way, who).map_err(|seconds| Fault::too_often(way.words(), seconds))
+    }
+
+    /// The seconds to wait when it is one too many.
+    fn count(&self, way: Way, who: &str) -> Result<(), u32> {
         let Some((_, limiter)) = self.limiters.iter().find(|(w, _)| *w == way) else { return Ok(()) };
         // Keys of long-gone visitors would pile up; the limiter forgets those that are full again.
         if limiter.len() > FORGET_FROM && limiter.len().is_multiple_of(1024) {
@@ -95,7 +116,7 @@ pub(crate) struct Place(pub(crate) String);
 impl Place {
     /// Counts one use of a way from here.
     pub(crate) fn take(&self, app: &App, way: Way) -> Result<(), Fault> {
-        app.limits.take(way, &self.0).map_err(Fault::too_often)
+        app.limits.take(way, &self.0)
     }
 }
 
@@ -125,9 +146,9 @@ mod tests {
     fn the_fourth_mail_in_an_hour_is_refused_with_the_time_to_wait() {
         let limits = Limits::strict();
         for _ in 0..3 {
-            assert_eq!(limits.take(Way::MailTo, "a@b.c"), Ok(()));
+            assert_eq!(limits.count(Way::MailTo, "a@b.c"), Ok(()));
         }
-        assert!(limits.take(Way::MailTo, "a@b.c").is_err_and(|seconds| (1..=1201).contains(&seconds)));
-        assert_eq!(limits.take(Way::MailTo, "d@b.c"), Ok(()));
+        assert!(limits.count(Way::MailTo, "a@b.c").is_err_and(|seconds| (1..=1201).contains(&seconds)));
+        assert_eq!(limits.count(Way::MailTo, "d@b.c"), Ok(()));
     }
 }

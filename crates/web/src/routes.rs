@@ -35,6 +35,7 @@ pub fn app(app: App) -> Router {
         .route("/me/data/export", get(data::export))
         .route("/me/data/erase", post(data::erase))
         .route("/me/badges/{badge}", get(holder::holder).post(holder::set))
+        .route("/me/badges/{badge}/name", post(holder::correct))
         // The assessment.
         .route("/programmes/{programme}/assessment", get(assessment::conditions).post(assessment::begin))
         .route("/attempts/{attempt}", get(assessment::resume))

@@ -85,6 +85,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Programmes, in order.
     pub programmes: Vec<CurrentProgramme>,
+    /// Programmes that were offered once and are in the settings no more: badges link to the standard behind them.
+    pub former: Vec<CurrentProgramme>,
     /// Rung when a job was queued.
     pub bell: Arc<Bell>,
     /// Ways in are limited.
@@ -133,9 +135,18 @@ impl App {
         self.clock.now()
     }
 
-    /// The current version of a programme.
+    /// The current version of a programme that is offered.
     pub(crate) fn programme(&self, id: &str) -> Result<&CurrentProgramme, Fault> {
-        self.programmes.iter().find(|p| p.programme.id == id).ok_or_else(Fault::not_found)
+        self.programmes.iter().find(|p| p.programme.id == id).ok_or_else(|| match self.former.iter().any(|p| p.programme.id == id) {
+            true => Fault::no_longer_offered(id),
+            false => Fault::not_found(),
+        })
+    }
+
+    /// The last version of a programme, and whether it is still offered.
+    pub(crate) fn programme_ever(&self, id: &str) -> Result<(&CurrentProgramme, bool), Fault> {
+        let former = || self.former.iter().find(|p| p.programme.id == id).map(|p| (p, false)).ok_or_else(Fault::not_found);
+        self.programmes.iter().find(|p| p.programme.id == id).map_or_else(former, |p| Ok((p, true)))
     }
 
     /// The programme as it was in a version: from memory when it is the current one. Its attempts and badges outlive its place in the

@@ -48,6 +48,13 @@ async fn verify_link(b: &mut Browser<'_>, link: &str) -> String {
     b.send(request).await.text()
 }
 
+async fn verify_text(b: &mut Browser<'_>, text: &str) -> String {
+    let body = format!("--X\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\n{text}\r\n--X--\r\n");
+    let request = b.request("POST", "/verify").header(header::ORIGIN, BASE).header(header::CONTENT_TYPE, "multipart/form-data; boundary=X");
+    let request = request.body(Body::from(body)).unwrap();
+    b.send(request).await.text()
+}
+
 fn verdict(page: &str) -> String {
     let at = page.find("verdict-word\">").unwrap_or_else(|| panic!("no verdict in {page}")) + 14;
     page[at..].split('<').next().unwrap().to_owned()
@@ -89,7 +96,7 @@ async fn a_badge_is_the_holders_until_it_is_shared() {
         assert_eq!(stranger.get(&format!("/b/{id}{ending}")).await.status, StatusCode::NOT_FOUND);
         assert_eq!(b.get(&format!("/b/{id}{ending}")).await.status, StatusCode::OK);
     }
-    let set = b.form(&format!("/me/badges/{id}"), "name=Ada+Example&visibility=link").await;
+    let set = b.form(&format!("/me/badges/{id}"), "visibility=link").await;
     assert_eq!(set.status, StatusCode::SEE_OTHER, "{}", set.text());
     let page = stranger.get(&format!("/b/{id}")).await.text();
     for words in [
@@ -107,7 +114,7 @@ async fn a_badge_is_the_holders_until_it_is_shared() {
         assert!(page.contains(words), "{words} is missing");
     }
     assert!(!page.contains("4 of 4"), "the score is the holder's to show");
-    b.form(&format!("/me/badges/{id}"), "name=Ada+Example&visibility=link&show_score=yes").await;
+    b.form(&format!("/me/badges/{id}"), "visibility=link&show_score=yes").await;
     assert!(stranger.get(&format!("/b/{id}")).await.text().contains("4 of 4"));
     let request = stranger.request("GET", &format!("/b/{id}")).header(header::ACCEPT, "application/json").body(Body::empty()).unwrap();
     assert_eq!(stranger.send(request).await.json()["type"][1], "OpenBadgeCredential");
@@ -175,8 +182,17 @@ async fn a_corrected_name_is_signed_anew_and_the_old_copy_is_revoked() {
     let id = earn(&mut b).await;
     let old = b.get(&format!("/b/{id}.json")).await.bytes;
     server.clock.advance_seconds(120);
-    b.form(&format!("/me/badges/{id}"), "name=Ada+B.+Example&visibility=link").await;
+    b.form(&format!("/me/badges/{id}"), "visibility=link&show_score=yes").await;
+    let same = b.form(&format!("/me/badges/{id}/name"), "name=Ada+Example").await;
+    assert_eq!(same.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let page = b.get(&format!("/me/badges/{id}")).await.text();
+    assert!(page.contains("every copy of the old one becomes invalid"), "said before it is pressed");
+    let corrected = b.form(&format!("/me/badges/{id}/name"), "name=Ada+B.+Example").await;
+    assert_eq!(corrected.status, StatusCode::SEE_OTHER);
     server.worker.drain().await;
+    let page = b.get(&corrected.location()).await.text();
+    assert!(page.contains("The name is corrected") && page.contains("value=\"link\" checked"), "who may see it stays: {page}");
+    assert!(page.contains("name=\"show_score\" id=\"show_score\" value=\"yes\" checked") && !page.contains("/name\""));
     let new = b.get(&format!("/b/{id}.json")).await.bytes;
     assert!(String::from_utf8_lossy(&new).contains("Ada B. Example"));
     let page = upload(&mut b, &[("new.json", &new)]).await;
@@ -184,8 +200,11 @@ async fn a_corrected_name_is_signed_anew_and_the_old_copy_is_revoked() {
     let page = upload(&mut b, &[("old.json", &old)]).await;
     assert_eq!(verdict(&page), "Not valid");
     assert!(page.split("class=\"failed\"").nth(1).unwrap().contains("check-name\">status<"));
-    let third = b.form(&format!("/me/badges/{id}"), "name=Somebody+Else&visibility=link").await;
+    let third = b.form(&format!("/me/badges/{id}/name"), "name=Somebody+Else").await;
     assert_eq!(third.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let name_there = b.form(&format!("/me/badges/{id}"), "name=Somebody+Else&visibility=link").await;
+    assert_eq!(name_there.status, StatusCode::SEE_OTHER);
+    assert!(b.get(&format!("/b/{id}")).await.text().contains("Ada B. Example"), "the form of who may see it changes no name");
 }
 
 #[tokio::test]
@@ -197,10 +216,40 @@ async fn a_revoked_badge_says_so_on_its_page_and_to_the_verifier() {
     let revoke = assay_store::commands::Revoke {
         issuer: server.world.issuer,
         badge_id: assay_core::ids::Secret128::parse(&id).unwrap(),
-        reason: "test".into(),
+        reason: "The name was <another's>".into(),
+        job: assay_core::ids::JobId::random(&server.world.chance),
         act: server.world.act(START),
     };
-    server.store.run(revoke).await.unwrap();
+    let mails = server.outbox.mails().len();
+    assert_eq!(server.store.run(revoke.clone()).await.unwrap(), Some(true));
+    for _ in 0..3 {
+        let mut again = revoke.clone();
+        again.act = server.world.act(START);
+        again.job = assay_core::ids::JobId::random(&server.world.chance);
+        assert_eq!(server.store.run(again).await.unwrap(), Some(false));
+        let mut job = server.world.job("revoked-mail", format!("again/{}", START.0));
+        let payload = server.store.read(assay_store::queries::BadgeById { issuer: revoke.issuer, badge_id: revoke.badge_id.clone() }).await;
+        job.payload = serde_json::json!({ "badge": id, "person": payload.unwrap().unwrap().person }).to_string();
+        server.store.run(assay_store::commands::Enqueue { issuer: server.world.issuer, job }).await.unwrap();
+        server.worker.drain().await;
+    }
+    let told: Vec<_> = server.outbox.mails().into_iter().map(|(_, mail)| mail).collect();
+    assert_eq!(told.len(), mails + 1, "one mail, however often it is revoked and the job runs");
+    assert_eq!(told[0].to, "ada@example.org");
+    for words in ["taken back", "The name was <another's>", "help@assay.test", &format!("{BASE}/me/badges/{id}"), "23 November 2026"] {
+        assert!(format!("{} {}", told[0].subject, told[0].text).contains(words), "{words}: {:?}", told[0]);
+    }
+    let own = b.get(&format!("/me/badges/{id}")).await.text();
+    let reason = "The name was &#60;another&#39;s&#62;";
+    assert!(own.contains("took this badge back on 23 November 2026") && own.contains(reason) && own.contains("help@assay.test"), "{own}");
+    assert!(!own.contains("Correct the name"));
+    b.form(&format!("/me/badges/{id}"), "visibility=link").await;
+    let public = server.browser().get(&format!("/b/{id}")).await;
+    assert_eq!(public.status, StatusCode::OK);
+    assert!(!public.text().contains("The name was"), "why is nobody else's business");
+    assert_eq!(b.get("/me/data/export").await.json()["badges"][0]["revoked_reason"], "The name was <another's>");
+    let journal = std::fs::read_to_string(&server.journal).unwrap();
+    assert!(!journal.contains("another") && !journal.contains("ada@"));
     let page = b.get(&format!("/b/{id}")).await.text();
     assert!(page.contains("Revoked") && !page.contains("<b>Valid</b>"));
     let page = upload(&mut b, &[("badge.json", &json)]).await;
@@ -212,7 +261,7 @@ async fn own_data_is_exported_and_erased() {
     let server = server().await;
     let mut b = server.signed_in("ada@example.org").await;
     let id = earn(&mut b).await;
-    b.form(&format!("/me/badges/{id}"), "name=Ada+Example&visibility=link").await;
+    b.form(&format!("/me/badges/{id}"), "visibility=link").await;
     let export = b.get("/me/data/export").await;
     let data = export.json();
     assert_eq!(data["person"]["address"], "ada@example.org");
@@ -305,6 +354,20 @@ async fn the_fourth_link_in_an_hour_is_refused_in_words() {
     let refused = b.form("/sign-in", "address=ada%40example.org").await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(refused.headers.contains_key(header::RETRY_AFTER) && refused.text().contains("Wait"));
+    assert!(
+        refused.text().contains("mailed to this address within the hour") && !refused.text().contains("from here"),
+        "{}",
+        refused.text()
+    );
+    let mut from_here = None;
+    for n in 0..60 {
+        let answer = b.form("/sign-in", &format!("address=person{n}%40example.org")).await;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            from_here = Some(answer.text());
+            break;
+        }
+    }
+    assert!(from_here.unwrap().contains("asked for from here"));
 }
 
 #[tokio::test]
@@ -417,4 +480,139 @@ async fn who_may_sit_is_said_before_beginning() {
         "the honesty statement is asked for"
     );
     ada.begin("Ada").await;
+}
+
+/// Four questions that ask for two options each, of which 0 and 1 are right.
+async fn choose_two() -> Server {
+    let programme = programme(4, 3);
+    let mut pool = items(&programme, 20, |_| 1);
+    for item in &mut pool {
+        item.question.choice = assay_items::Choice::Many(2);
+        item.key = assay_items::Key::new([0, 1], vec![assay_items::Html::trusted("why"); 4]).unwrap();
+    }
+    Server::new(&programme, pool).await
+}
+
+#[tokio::test]
+async fn fewer_or_more_options_than_asked_for_are_called_incomplete() {
+    let server = choose_two().await;
+    let mut b = server.signed_in("ada@example.org").await;
+    let attempt = b.begin("Ada").await;
+    for (position, count) in [(1, 1), (2, 3), (3, 2)] {
+        let mut form = "revision=0&device=page&counter=1&go=next".to_owned();
+        for option in 0..count {
+            form.push_str(&format!("&choice={}", b.token(&attempt, position, &format!("Option {option}")).await));
+        }
+        assert_eq!(b.form(&format!("{attempt}/questions/{position}"), &form).await.status, StatusCode::SEE_OTHER);
+    }
+    let review = b.get(&format!("{attempt}/review")).await.text();
+    assert!(review.contains("1 of 4 answered, 2 incomplete. Nothing"), "{review}");
+    let line = |n: u16| review.lines().find(|l| l.contains(&format!(">Question {n}<"))).unwrap();
+    assert!(line(1).contains("Incomplete") && line(1).contains("1 chosen, 2 asked for"), "{}", line(1));
+    assert!(line(2).contains("Incomplete") && line(2).contains("3 chosen, 2 asked for"), "{}", line(2));
+    assert!(line(3).contains(">Answered<") && line(4).contains(">Not answered<"));
+    let confirm = b.get(&format!("{attempt}/submit")).await.text();
+    for words in ["1 question has no answer", "2 questions are incomplete", "Question 1</a>: 1 chosen, 2", "Question 2</a>: 3 chosen, 2"] {
+        assert!(confirm.contains(words), "{words}: {confirm}");
+    }
+    assert_eq!(b.get(&attempt).await.location(), format!("{attempt}/questions/1"), "what is not whole comes first");
+    b.form(&format!("{attempt}/submit"), "confirm=yes").await;
+    assert!(b.get(&format!("{attempt}/result")).await.text().contains("<b>1</b> of 4"), "and counts as wrong");
+}
+
+#[tokio::test]
+async fn the_flag_says_how_it_stands_and_the_lessons_are_a_tab_away() {
+    let server = server().await;
+    let mut b = server.signed_in("ada@example.org").await;
+    let attempt = b.begin("Ada").await;
+    let question = format!("{attempt}/questions/1");
+    let page = b.get(&question).await.text();
+    assert!(page.contains(">Flag for later<") && page.contains("href=\"/programmes/sample#plan\" target=\"_blank\""), "{page}");
+    b.form(&question, "revision=0&device=page&counter=1&go=flag").await;
+    let page = b.get(&question).await.text();
+    assert!(page.contains(">Flagged: take the flag away<") && !page.contains("aria-pressed"), "{page}");
+    b.form(&question, "revision=0&device=page&counter=1&go=unflag").await;
+    assert!(b.get(&question).await.text().contains(">Flag for later<"));
+
+    let mut closed_book = programme(4, 3);
+    closed_book.rules.open_book = false;
+    let server = Server::new(&closed_book, items(&closed_book, 20, |_| 1)).await;
+    let mut b = server.signed_in("ada@example.org").await;
+    let attempt = b.begin("Ada").await;
+    assert!(!b.get(&format!("{attempt}/questions/1")).await.text().contains("#plan"));
+}
+
+#[tokio::test]
+async fn a_programme_that_is_gone_leaves_the_standard_behind_its_badges() {
+    let mut gone = programme(4, 3);
+    gone.id = "gone".into();
+    gone.badge.title = "Badge of old".into();
+    let programme = programme(4, 3);
+    let options = Options { former: vec![gone], ..Options::default() };
+    let server = Server::with(&programme, items(&programme, 20, |_| 1), options).await;
+    let mut b = server.browser();
+    let standard = b.get("/programmes/gone/standard").await;
+    assert_eq!(standard.status, StatusCode::OK);
+    let page = standard.text();
+    assert!(page.contains("The standard behind Badge of old") && page.contains("No longer offered"), "{page}");
+    assert!(!page.contains("href=\"/programmes/gone\"") && !page.contains("may sit"), "{page}");
+    let style = page.split("href=\"/assets/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(b.get(&format!("/assets/{style}")).await.status, StatusCode::OK);
+    let art = b.get("/programmes/gone/badge.svg").await;
+    assert_eq!((art.status, art.headers[header::CONTENT_TYPE].to_str().unwrap()), (StatusCode::OK, "image/svg+xml"));
+    let page = b.get("/programmes/gone").await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND);
+    assert!(page.text().contains("No longer offered") && page.text().contains("/programmes/gone/standard"), "{}", page.text());
+    assert!(!b.get("/").await.text().contains("/programmes/gone"));
+    assert!(!b.get("/programmes/sample/standard").await.text().contains("No longer offered"));
+    for path in ["/programmes/none/standard", "/programmes/none/badge.svg"] {
+        assert_eq!(b.get(path).await.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_pasted_is_taken_for_what_it_is() {
+    let server = server().await;
+    let mut b = server.signed_in("ada@example.org").await;
+    let id = earn(&mut b).await;
+    assert_eq!(verdict(&verify_text(&mut b, &format!("  {BASE}/b/{id}\n")).await), "Valid");
+    assert_eq!(verdict(&verify_text(&mut b, &id).await), "Valid");
+    assert_eq!(verdict(&verify_link(&mut b, &id).await), "Valid");
+    assert_eq!(verdict(&verify_text(&mut b, &id.to_uppercase()).await), "Valid");
+    assert!(verify_text(&mut b, "00000000001111111111222222").await.contains("no badge at this address"));
+    assert!(verify_text(&mut b, "https://badges.example/b/1").await.contains("Fetch it and check"));
+    assert!(verify_text(&mut server.browser(), &id).await.contains("no badge at this address"), "an id opens no more than its link");
+    let json = b.get(&format!("/b/{id}.json")).await.text();
+    assert_eq!(verdict(&verify_text(&mut b, &json).await), "Valid");
+    let page = verify_text(&mut b, "{}").await;
+    assert!(!page.contains("more than one subject") && page.contains("says nothing about its subject"), "{page}");
+}
+
+#[tokio::test]
+async fn an_upload_that_is_too_large_is_refused_in_whole_sentences() {
+    let server = server().await;
+    let page = upload(&mut server.browser(), &[("a.png", &vec![b'x'; 25 * 1024 * 1024])]).await;
+    assert!(page.contains("The upload is larger than 24 MB. Send fewer or smaller files."), "{page}");
+}
+
+#[tokio::test]
+async fn knowledge_checks_are_whole_html() {
+    use assay_core::programme::{CheckOption, KnowledgeCheck};
+    use assay_items::Html;
+    let mut programme = programme(4, 3);
+    let option = |text: &str| CheckOption { text: Html::trusted(text), right: true, rationale: Html::trusted("<p>Why.</p>") };
+    let check = KnowledgeCheck {
+        stem: Html::trusted("<p>What does this do?</p><pre><code>x</code></pre>"),
+        options: vec![option("It <em>runs</em>."), option("<p>It</p><pre><code>y</code></pre>")],
+    };
+    programme.courses[0].lessons[0].checks = vec![check];
+    let server = Server::new(&programme, items(&programme, 20, |_| 1)).await;
+    let page = server.browser().get("/programmes/sample/lessons/lesson-alpha").await.text();
+    assert!(page.contains("<h3>Question 1</h3>") && page.contains("What does this do?"), "{page}");
+    assert!(page.contains("<summary>It <em>runs</em>.</summary>") && page.contains("<pre><code>y"), "{page}");
+    for (tag, end) in [("<h3>", "</h3>"), ("<summary>", "</summary>")] {
+        for inside in page.split(tag).skip(1).map(|rest| rest.split(end).next().unwrap()) {
+            assert!(!inside.contains("<p") && !inside.contains("<pre") && !inside.contains("<div"), "{tag} holds {inside}");
+        }
+    }
 }

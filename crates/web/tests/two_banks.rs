@@ -95,6 +95,7 @@ async fn script(right: u8, planted: bool) -> Vec<Answer> {
         b.get(path).await;
     }
     b.form("/me/badges/aaaaaaaaaaaaaaaaaaaaaaaaaa", "visibility=link").await;
+    b.form("/me/badges/aaaaaaaaaaaaaaaaaaaaaaaaaa/name", "name=Ada").await;
     b.form("/verify", "").await;
     b.form("/me/data/erase", "").await;
     b.form("/sign-out", "").await;

@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
@@ -27,6 +28,16 @@ pub fn sample_pack() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs/serverless")
 }
 
+/// What a server says on standard error, as it comes.
+pub struct Words(Arc<Mutex<String>>);
+
+impl Words {
+    /// Everything so far, once this was said.
+    pub fn words_until(&self, mark: &str) -> String {
+        wait_for(mark, || Some(self.0.lock().unwrap().clone()).filter(|said| said.contains(mark)))
+    }
+}
+
 /// A server that is killed when it goes out of scope.
 pub struct Server {
     pub child: Child,
@@ -36,6 +47,11 @@ pub struct Server {
 impl Server {
     /// Starts `assay ARGS` and waits until it can take requests.
     pub fn start<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Self {
+        Self::start_listening(args).0
+    }
+
+    /// The same, with what it says on standard error.
+    pub fn start_listening<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> (Self, Words) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_assay")).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -47,8 +63,15 @@ impl Server {
         let url = url.to_owned();
         // Whoever does not read it stops the server once the pipe is full.
         let mut words = child.stderr.take().unwrap();
-        thread::spawn(move || std::io::copy(&mut words, &mut std::io::sink()));
-        Self { child, url }
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&said);
+        thread::spawn(move || {
+            let mut part = [0; 4096];
+            while let Ok(read @ 1..) = words.read(&mut part) {
+                heard.lock().unwrap().push_str(&String::from_utf8_lossy(&part[..read]));
+            }
+        });
+        (Self { child, url }, Words(said))
     }
 
     pub fn demo(data: &Path) -> Self {

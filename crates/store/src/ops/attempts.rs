@@ -4,12 +4,12 @@ use assay_core::{
     UtcMillis,
     attempt::{AttemptState, StartRefused, wait_seconds},
     clock::DAY_SECONDS,
-    form::PlacedOption,
+    form::{OptionToken, PlacedOption},
     ids::{AttemptId, IssuerId, Learner, PersonId},
     programme::Rules,
     score::{Marked, Outcome, outcome},
 };
-use assay_items::{Key, Mark, SealedKey};
+use assay_items::{Choice, Key, Mark, SealedKey};
 use sqlx::Row;
 
 use super::{
@@ -137,7 +137,8 @@ const ATTEMPT: &str = "SELECT attempt_id, programme, programme_version, state, r
     FROM attempts WHERE person_id = $1 AND issuer_id = $2 AND attempt_id = $3";
 const ATTEMPTS: &str = "SELECT attempt_id, programme, programme_version, state, rules, holder_name, started_at, deadline, submitted_at, outcome, retake_at \
     FROM attempts WHERE person_id = $1 AND issuer_id = $2 ORDER BY started_at DESC";
-const QUESTIONS: &str = "SELECT f.position, f.flagged, r.chosen FROM form_items f \
+const QUESTIONS: &str = "SELECT f.position, f.flagged, r.chosen, i.question FROM form_items f \
+    JOIN items i ON i.issuer_id = f.issuer_id AND i.programme = f.programme AND i.item_id = f.item_id AND i.version = f.item_version \
     LEFT JOIN responses r ON r.person_id = f.person_id AND r.attempt_id = f.attempt_id AND r.position = f.position \
     WHERE f.person_id = $1 AND f.issuer_id = $2 AND f.attempt_id = $3 ORDER BY f.position";
 
@@ -165,6 +166,26 @@ fn attempt(row: &EngineRow) -> Result<Attempt, StoreError> {
     })
 }
 
+/// The part of a question that says how many options are asked for.
+#[derive(serde::Deserialize)]
+struct Asked {
+    choice: Choice,
+}
+
+fn question_state(row: &EngineRow) -> Result<QuestionState, StoreError> {
+    let chosen: Vec<OptionToken> = row.try_get::<Option<&str>, _>(2)?.map_or(Ok(Vec::new()), |t| from_json("answer", t))?;
+    let Asked { choice } = from_json("question", row.try_get::<&str, _>(3)?)?;
+    Ok(QuestionState {
+        position: small("position", row.try_get(0)?)?,
+        chosen: chosen.len(),
+        asked: match choice {
+            Choice::One => 1,
+            Choice::Many(count) => usize::from(count),
+        },
+        flagged: row.try_get::<i64, _>(1)? != 0,
+    })
+}
+
 impl Apply<Conn> for AttemptOf {
     type Out = Option<Attempt>;
 
@@ -174,12 +195,7 @@ impl Apply<Conn> for AttemptOf {
         let Some(row) = row else { return Ok(None) };
         let mut attempt = attempt(&row)?;
         for row in sqlx::query(QUESTIONS).bind(person).bind(issuer).bind(id).fetch_all(conn).await? {
-            let answered = row.try_get::<Option<&str>, _>(2)?.is_some_and(|chosen| chosen != "[]");
-            attempt.questions.push(QuestionState {
-                position: small("position", row.try_get(0)?)?,
-                answered,
-                flagged: row.try_get::<i64, _>(1)? != 0,
-            });
+            attempt.questions.push(question_state(&row)?);
         }
         Ok(Some(attempt))
     }
@@ -261,8 +277,7 @@ async fn marks(submit: &Submit, conn: &mut Conn) -> Result<Vec<Marked>, StoreErr
     for row in query.fetch_all(conn).await? {
         let placed: Vec<PlacedOption> = from_json("form", row.try_get::<&str, _>(1)?)?;
         let key = Key::unseal(&SealedKey(row.try_get(2)?)).map_err(|e| StoreError::Unreadable { what: "key", reason: e.to_string() })?;
-        let chosen: Vec<assay_core::form::OptionToken> =
-            row.try_get::<Option<&str>, _>(3)?.map_or(Ok(Vec::new()), |t| from_json("answer", t))?;
+        let chosen: Vec<OptionToken> = row.try_get::<Option<&str>, _>(3)?.map_or(Ok(Vec::new()), |t| from_json("answer", t))?;
         let authored = placed.iter().filter(|p| chosen.contains(&p.token)).map(|p| p.authored).collect();
         marks.push(Marked { domain: row.try_get(0)?, right: key.score(&authored) == Mark::Right });
     }

@@ -28,7 +28,7 @@ macro_rules! badge_where {
     ($condition:literal) => {
         concat!(
             "SELECT w.award_id, w.person_id, w.badge_id, w.programme, a.programme_version, w.holder_name, w.name_corrected, w.visibility, w.show_score, \
-             w.revision, w.awarded_at, w.revoked_at, w.withdrawn_at, a.outcome, a.rules, c.document, p.handle, c.revision \
+             w.revision, w.awarded_at, w.revoked_at, w.withdrawn_at, a.outcome, a.rules, c.document, p.handle, c.revision, w.revoked_reason \
              FROM awards w JOIN attempts a ON a.person_id = w.person_id AND a.attempt_id = w.attempt_id \
              JOIN people p ON p.person_id = w.person_id \
              LEFT JOIN credentials c ON c.person_id = w.person_id AND c.award_id = w.award_id AND c.kind = 'ob3' \
@@ -67,6 +67,7 @@ fn badge(row: &EngineRow) -> Result<Badge, StoreError> {
         document: row.try_get(15)?,
         handle: row.try_get(16)?,
         signed_revision: row.try_get(17)?,
+        revoked_reason: row.try_get(18)?,
     })
 }
 
@@ -130,8 +131,10 @@ impl Apply<Conn> for SetBadge {
             };
             enqueue(conn, self.learner.issuer, &job).await?;
         }
-        let set = sqlx::query(SET_VISIBILITY).bind(self.visibility.as_str()).bind(i64::from(self.show_score));
-        set.bind(self.badge_id.as_str()).bind(person).bind(issuer).execute(conn).await?;
+        if let Some((visibility, show_score)) = self.shown {
+            let set = sqlx::query(SET_VISIBILITY).bind(visibility.as_str()).bind(i64::from(show_score));
+            set.bind(self.badge_id.as_str()).bind(person).bind(issuer).execute(conn).await?;
+        }
         Ok(Some(BadgeSet::Done))
     }
 }
@@ -153,6 +156,10 @@ impl Apply<Conn> for Revoke {
         let (award, person): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
         sqlx::query(REVOKE_CREDENTIALS).bind(self.act.at.0).bind(person).bind(award).bind(self.issuer.0).execute(&mut *conn).await?;
         audit(conn, self.issuer, &self.act, "revoke", self.badge_id.as_str(), &self.reason).await?;
+        let payload = serde_json::json!({ "badge": self.badge_id, "person": person }).to_string();
+        let (dedup, person) = (award.to_string(), Some(PersonId(person)));
+        let job = NewJob { id: self.job, kind: "revoked-mail", dedup, payload, person, run_at: self.act.at };
+        enqueue(conn, self.issuer, &job).await?;
         Ok(Some(true))
     }
 }

@@ -282,7 +282,7 @@ const ERASE: &[&str] = &[
     "UPDATE attempts SET holder_name = '', state = 'submitted', submitted_at = COALESCE(submitted_at, $3) WHERE person_id = $1 AND issuer_id = $2",
     "UPDATE credentials SET document = NULL, revoked_at = COALESCE(revoked_at, $3) WHERE person_id = $1 AND issuer_id = $2",
     "UPDATE credential_intents SET unsigned = '' WHERE person_id = $1 AND issuer_id = $2 AND $3 = $3",
-    "UPDATE awards SET holder_name = NULL, withdrawn_at = $3 WHERE person_id = $1 AND issuer_id = $2 AND withdrawn_at IS NULL",
+    "UPDATE awards SET holder_name = NULL, revoked_reason = NULL, withdrawn_at = $3 WHERE person_id = $1 AND issuer_id = $2 AND withdrawn_at IS NULL",
     "UPDATE jobs SET payload = '', last_error = NULL, done_at = COALESCE(done_at, $3) WHERE person_id = $1 AND issuer_id = $2",
     "DELETE FROM standings WHERE person_id = $1 AND issuer_id = $2 AND $3 = $3",
     "UPDATE people SET address = NULL, handle = NULL, erased_at = $3 WHERE person_id = $1 AND issuer_id = $2",

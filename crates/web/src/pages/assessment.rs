@@ -151,7 +151,7 @@ pub(crate) async fn begin(
     if let Err(words) = may_enter(&p.entry, &who.0.address) {
         return show(&app, &who, p, form.name, None, Some(Refusal { title: "Not open to this address", words, until: None, link: None }));
     }
-    app.limits.take(Way::Write, &who.0.learner.person.to_string()).map_err(Fault::too_often)?;
+    app.limits.take(Way::Write, &who.0.learner.person.to_string())?;
     let name = match clean_name(&form.name) {
         Ok(name) if form.honesty == "yes" => name,
         Ok(_) => return show(&app, &who, p, form.name, Some("Tick the honesty statement to begin.".into()), None),
@@ -203,10 +203,10 @@ async fn start(app: &App, current: &CurrentProgramme, learner: Learner, holder_n
     })
 }
 
-/// `GET /attempts/{attempt}`: to where it stands: the first question without an answer, the review, or the result.
+/// `GET /attempts/{attempt}`: to where it stands: the first question without a whole answer, the review, or the result.
 pub(crate) async fn resume(State(app): State<App>, Path(id): Path<AttemptId>, who: SignedIn) -> Result<Response, Fault> {
     let attempt = app.store.read(AttemptOf { learner: who.0.learner, attempt: id }).await?.ok_or_else(Fault::not_found)?;
-    let to = match attempt.questions.iter().find(|q| !q.answered) {
+    let to = match attempt.questions.iter().find(|q| q.chosen != q.asked) {
         _ if attempt.state == AttemptState::Submitted => format!("/attempts/{id}/result"),
         Some(open) => format!("/attempts/{id}/questions/{}", open.position),
         None => format!("/attempts/{id}/review"),

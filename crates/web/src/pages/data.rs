@@ -55,7 +55,7 @@ pub(crate) async fn export(State(app): State<App>, who: SignedIn) -> Result<Resp
     let badges = app.store.read(BadgesOf { learner }).await?;
     let badge = |b: &assay_store::queries::Badge| {
         let credential = b.document.as_deref().and_then(|d| serde_json::from_str::<serde_json::Value>(d).ok());
-        serde_json::json!({ "id": b.badge_id, "programme": b.programme, "name": b.holder_name, "visibility": b.visibility, "awarded_at": b.awarded_at.rfc3339(), "credential": credential })
+        serde_json::json!({ "id": b.badge_id, "programme": b.programme, "name": b.holder_name, "visibility": b.visibility, "awarded_at": b.awarded_at.rfc3339(), "revoked_at": b.revoked_at.map(|at| at.rfc3339()), "revoked_reason": b.revoked_reason, "credential": credential })
     };
     data["attempts"] = attempts.iter().map(attempt).collect();
     data["badges"] = badges.iter().map(badge).collect();

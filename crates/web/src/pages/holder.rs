@@ -1,4 +1,5 @@
-//! `/me/badges/{b}`: look at it, correct the name once, choose who may see it; then download and share.
+//! `/me/badges/{b}`: look at it, choose who may see it, download and share; correct the name once, by a form of its own. After a
+//! revocation: when and why.
 
 use askama::Template;
 use assay_core::{
@@ -42,17 +43,21 @@ struct HolderPage {
     frame: Frame,
     id: String,
     title: String,
+    /// As it stands on the badge.
     name: String,
+    /// As it stands in the field.
+    typed: String,
     name_corrected: bool,
     visibility: Visibility,
     show_score: bool,
     score: String,
     ready: bool,
-    revoked: bool,
+    revoked_on: Option<String>,
+    reason: Option<String>,
     public_url: String,
     linkedin: String,
     handle: Option<String>,
-    saved: bool,
+    saved: Option<&'static str>,
     error: Option<String>,
 }
 
@@ -88,7 +93,7 @@ async fn show(
     badge: &Badge,
     typed: Option<String>,
     error: Option<String>,
-    saved: bool,
+    saved: Option<&'static str>,
 ) -> Result<Response, Fault> {
     let p = app.programme_version(&badge.programme, &badge.programme_version).await?;
     let public_url = format!("{}/b/{}", app.settings.base_url, badge.badge_id);
@@ -97,13 +102,15 @@ async fn show(
     page(&HolderPage {
         frame: Frame::new(app, &who.visitor(), format!("{prefix}My badge - {title}")).of(&p).scripted(),
         id: badge.badge_id.to_string(),
-        name: typed.unwrap_or_else(|| badge.holder_name.clone().unwrap_or_default()),
+        name: badge.holder_name.clone().unwrap_or_default(),
+        typed: typed.or_else(|| badge.holder_name.clone()).unwrap_or_default(),
         name_corrected: badge.name_corrected,
         visibility: badge.visibility,
         show_score: badge.show_score,
         score: badge.outcome.as_ref().map_or_else(String::new, |o| format!("{} of {}", o.right, o.of)),
         ready: badge.signed_revision == Some(badge.revision),
-        revoked: badge.revoked_at.is_some(),
+        revoked_on: badge.revoked_at.map(|at| at.day()),
+        reason: badge.revoked_reason.clone(),
         linkedin: linkedin(app, badge, &title, &public_url),
         public_url,
         title,
@@ -128,53 +135,74 @@ pub(crate) async fn holder(
     who: SignedIn,
 ) -> Result<Response, Fault> {
     let (badge, _) = own(&app, &who, &id).await?;
-    show(&app, &who, &badge, None, None, after.saved == "yes").await
+    let saved = match after.saved.as_str() {
+        "yes" => Some("Saved."),
+        // Until it is signed anew, the page says so in a notice of its own.
+        "name" => Some("The name is corrected. Copies of the old badge are not valid any more: load them again."),
+        _ => None,
+    };
+    show(&app, &who, &badge, None, None, saved).await
 }
 
-/// What the holder may change.
+/// Who may see it.
 #[derive(Deserialize)]
 pub(crate) struct Choices {
-    #[serde(default)]
-    name: Option<String>,
     visibility: String,
     #[serde(default)]
     show_score: String,
 }
 
-/// `POST` of the same address.
+/// `POST` of the same address: who may see it. The name stays as it is.
 pub(crate) async fn set(
     State(app): State<App>,
     Path(id): Path<String>,
     who: SignedIn,
     Form(form): Form<Choices>,
 ) -> Result<Response, Fault> {
-    let (badge, badge_id) = own(&app, &who, &id).await?;
+    let (_, badge_id) = own(&app, &who, &id).await?;
     let visibility = Visibility::parse(&form.visibility).ok_or_else(|| Fault::bad("Choose who may see the badge."))?;
-    let unprocessable = |mut response: Response| {
-        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-        response
+    let shown = Some((visibility, form.show_score == "yes"));
+    let command = SetBadge { learner: who.0.learner, badge_id, name: None, shown, job: JobId::random(&*app.chance), at: app.now() };
+    app.store.run(command).await?.ok_or_else(Fault::not_found)?;
+    Ok(Redirect::to(&format!("/me/badges/{id}?saved=yes")).into_response())
+}
+
+/// The corrected name.
+#[derive(Deserialize)]
+pub(crate) struct Correction {
+    #[serde(default)]
+    name: String,
+}
+
+/// Corrects the name, or says why not.
+async fn correct_name(app: &App, who: &SignedIn, badge: &Badge, typed: &str) -> Result<Result<(), String>, Fault> {
+    let name = match clean_name(typed) {
+        Ok(name) if badge.holder_name.as_ref() != Some(&name) => name,
+        Ok(_) => return Ok(Err("This is the name on the badge already. Nothing was changed.".to_owned())),
+        Err(bad) => return Ok(Err(bad.to_string())),
     };
-    let name = match form.name.as_deref().map(clean_name).transpose() {
-        Ok(name) => name,
-        Err(bad) => return show(&app, &who, &badge, form.name, Some(bad.to_string()), false).await.map(unprocessable),
+    let (badge_id, job) = (badge.badge_id.clone(), JobId::random(&*app.chance));
+    let command = SetBadge { learner: who.0.learner, badge_id, name: Some(name), shown: None, job, at: app.now() };
+    let before = "The name stays as it is: it was corrected once already, or the badge was taken back. Ask the issuer if it is wrong.";
+    Ok(match app.store.run(command).await?.ok_or_else(Fault::not_found)? {
+        BadgeSet::Done => Ok(()),
+        BadgeSet::NameCorrectedBefore => Err(before.to_owned()),
+    })
+}
+
+/// `POST …/name`: corrects the name, once. Who may see the badge stays as it is.
+pub(crate) async fn correct(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    who: SignedIn,
+    Form(form): Form<Correction>,
+) -> Result<Response, Fault> {
+    let (badge, _) = own(&app, &who, &id).await?;
+    let Err(refused) = correct_name(&app, &who, &badge, &form.name).await? else {
+        app.bell.ring();
+        return Ok(Redirect::to(&format!("/me/badges/{id}?saved=name")).into_response());
     };
-    let command = SetBadge {
-        learner: who.0.learner,
-        badge_id,
-        name,
-        visibility,
-        show_score: form.show_score == "yes",
-        job: JobId::random(&*app.chance),
-        at: app.now(),
-    };
-    match app.store.run(command).await?.ok_or_else(Fault::not_found)? {
-        BadgeSet::Done => {
-            app.bell.ring();
-            Ok(Redirect::to(&format!("/me/badges/{id}?saved=yes")).into_response())
-        }
-        BadgeSet::NameCorrectedBefore => {
-            let words = "The name was corrected once already, so it stays as it is. Ask the issuer if it is still wrong.";
-            show(&app, &who, &badge, None, Some(words.into()), false).await.map(unprocessable)
-        }
-    }
+    let mut response = show(&app, &who, &badge, Some(form.name), Some(refused), None).await?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
 }

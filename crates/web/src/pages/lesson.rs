@@ -30,6 +30,11 @@ struct LessonPage<'a> {
     previous: Option<&'a Lesson>,
 }
 
+/// Whether this is running text: a `summary` may hold nothing else.
+fn is_running(html: &str) -> bool {
+    !["<p>", "<pre", "<ul", "<ol", "<div", "<blockquote", "<h2", "<h3", "<h4", "<hr"].iter().any(|block| html.contains(block))
+}
+
 /// `GET /programmes/{programme}/lessons/{lesson}`.
 pub(crate) async fn lesson(State(app): State<App>, Path((id, slug)): Path<(String, String)>, visitor: Visitor) -> Result<Response, Fault> {
     let p = &app.programme(&id)?.programme;

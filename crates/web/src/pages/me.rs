@@ -88,7 +88,7 @@ pub(crate) async fn me(State(app): State<App>, who: SignedIn) -> Result<Response
             next_lesson: p.lessons().find(|l| !done.contains(&l.id)).map(|l| l.id.as_str()),
         });
     }
-    let title_of = |id: &str| app.programme(id).map_or_else(|_| id.to_owned(), |p| p.programme.title.clone());
+    let title_of = |id: &str| app.programme_ever(id).map_or_else(|_| id.to_owned(), |(p, _)| p.programme.title.clone());
     let badges = app.store.read(BadgesOf { learner }).await?;
     let held =
         |b: &Badge| Held { id: b.badge_id.to_string(), title: title_of(&b.programme), state: state_words(b), since: b.awarded_at.day() };

@@ -59,6 +59,7 @@ pub(crate) async fn programme(State(app): State<App>, Path(id): Path<String>, vi
 struct StandardPage<'a> {
     frame: Frame,
     p: &'a Programme,
+    offered: bool,
     figures: ProgrammeFigures,
     assurance: Assurance,
     waits: String,
@@ -69,19 +70,21 @@ struct StandardPage<'a> {
 /// Fewest submitted attempts from which a pass rate is shown: below it, it would tell about single people.
 const FIGURES_FROM: i64 = 20;
 
-/// `GET /programmes/{programme}/standard`.
+/// `GET /programmes/{programme}/standard`. Badges link here, so it stays when the programme is offered no more.
 pub(crate) async fn standard(State(app): State<App>, Path(id): Path<String>, visitor: Visitor) -> Result<Response, Fault> {
-    let p = &app.programme(&id)?.programme;
+    let (current, offered) = app.programme_ever(&id)?;
+    let p = &current.programme;
     let figures = app.store.read(Figures { issuer: app.issuer_id, programme: id }).await?;
     let of_domain = |d: &str| p.objectives.iter().filter(|o| o.domain == d).map(|o| o.statement.as_str()).collect();
     let objectives = p.domains.iter().map(|d| (d.title.as_str(), d.weight_percent, of_domain(&d.id))).collect();
     let frame = Frame::new(&app, &visitor, format!("The standard behind {}", p.badge.title)).of(p);
     let assurance = assurance(p, &p.rules, app.issuer.demonstration);
-    page(&StandardPage { frame, p, figures, assurance, waits: plain::waits(&p.rules), entry: plain::entry(&p.entry), objectives })
+    let (waits, entry) = (plain::waits(&p.rules), plain::entry(&p.entry));
+    page(&StandardPage { frame, p, offered, figures, assurance, waits, entry, objectives })
 }
 
-/// `GET /programmes/{programme}/badge.svg`: the art alone.
+/// `GET /programmes/{programme}/badge.svg`: the art alone. Badges name it, so it stays as the standard does.
 pub(crate) async fn art(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Fault> {
-    let art = app.programme(&id)?.programme.badge.art_svg.clone();
+    let art = app.programme_ever(&id)?.0.programme.badge.art_svg.clone();
     Ok(([(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "public, max-age=3600")], art).into_response())
 }

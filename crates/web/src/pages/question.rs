@@ -53,6 +53,8 @@ struct QuestionPage {
     device: String,
     saved_at: Option<String>,
     flagged: bool,
+    /// Where to look things up: the plan of an open-book programme that is still offered.
+    plan: Option<String>,
     deadline: Option<Moment>,
     /// By the server's clock: the device's may be hours off.
     seconds_left: i64,
@@ -107,6 +109,7 @@ async fn render(
         device: Secret128::random(&*app.chance).to_string(),
         saved_at: row.saved_at.map(|at| at.time_of_day()),
         flagged: row.flagged,
+        plan: app.programme(&p.id).ok().filter(|_| p.rules.open_book).map(|current| current.programme.id.clone()),
         seconds_left: row.deadline.map_or(0, |end| end.seconds_since(app.now())),
         deadline: row.deadline.map(Moment::from),
         conflict: sent.and(row.saved_at).map(|at| at.time_of_day()),

@@ -36,6 +36,8 @@ struct ResultPage<'a> {
     attempt: &'a Attempt,
     outcome: &'a Outcome,
     programme: &'a str,
+    /// Whether it is still offered: its plan and its lessons can be opened.
+    offered: bool,
     programme_title: &'a str,
     at: Moment,
     domains: Vec<DomainRow>,
@@ -68,6 +70,7 @@ pub(crate) async fn result(State(app): State<App>, Path(id): Path<AttemptId>, wh
         close(&app, &who, id).await?;
         attempt = app.store.read(AttemptOf { learner, attempt: id }).await?.ok_or_else(Fault::not_found)?;
     }
+    let offered = app.programme(&attempt.programme).is_ok();
     let outcome = attempt.outcome.clone().ok_or_else(Fault::not_found)?;
     let p = app.programme_version(&attempt.programme, &attempt.programme_version).await?;
     let title_of = |domain: &str| p.domains.iter().find(|d| d.id == domain).map_or_else(String::new, |d| d.title.clone());
@@ -84,11 +87,12 @@ pub(crate) async fn result(State(app): State<App>, Path(id): Path<AttemptId>, wh
     page(&ResultPage {
         frame,
         at: attempt.deadline.into_iter().chain(attempt.submitted_at).min().unwrap_or(attempt.started_at).into(),
-        retake: attempt.retake_at.map(Moment::from),
+        retake: attempt.retake_at.filter(|_| offered).map(Moment::from),
         retake_open: attempt.retake_at.is_some_and(|at| at <= app.now()),
         attempt: &attempt,
         outcome: &outcome,
         programme: &p.id,
+        offered,
         programme_title: &p.title,
         domains,
         lessons,

@@ -1,4 +1,4 @@
-//! All questions as answered, not answered, flagged; then submit, confirmed.
+//! All questions as answered, incomplete, not answered, flagged; then submit, confirmed.
 
 use askama::Template;
 use assay_core::{
@@ -7,7 +7,7 @@ use assay_core::{
 };
 use assay_store::{
     commands::Submit,
-    queries::{Attempt, AttemptOf},
+    queries::{Attempt, AttemptOf, QuestionState},
 };
 use axum::{
     Form,
@@ -30,6 +30,7 @@ struct Review {
     frame: Frame,
     attempt: Attempt,
     answered: usize,
+    incomplete: usize,
     flagged: usize,
     deadline: Option<Moment>,
 }
@@ -40,6 +41,7 @@ struct Confirm {
     frame: Frame,
     attempt: Attempt,
     open: usize,
+    incomplete: Vec<QuestionState>,
     wait: String,
     error: bool,
 }
@@ -58,19 +60,21 @@ pub(crate) async fn review(State(app): State<App>, Path(id): Path<AttemptId>, wh
     };
     let p = app.programme_version(&attempt.programme, &attempt.programme_version).await?;
     let frame = Frame::new(&app, &who.visitor(), format!("Review - {}", p.title)).of(&p).scripted();
-    let answered = attempt.questions.iter().filter(|q| q.answered).count();
-    let flagged = attempt.questions.iter().filter(|q| q.flagged).count();
+    let count = |is: fn(&QuestionState) -> bool| attempt.questions.iter().filter(|q| is(q)).count();
+    let (incomplete, flagged) = (count(QuestionState::is_incomplete), count(|q| q.flagged));
+    let answered = attempt.questions.len() - incomplete - count(QuestionState::is_open);
     let deadline = attempt.deadline.map(Moment::from);
-    page(&Review { frame, attempt, answered, flagged, deadline })
+    page(&Review { frame, attempt, answered, incomplete, flagged, deadline })
 }
 
 async fn confirmation(app: &App, who: &SignedIn, attempt: Attempt, error: bool) -> Result<Response, Fault> {
     let p = app.programme_version(&attempt.programme, &attempt.programme_version).await?;
     let prefix = if error { "Error: " } else { "" };
     let frame = Frame::new(app, &who.visitor(), format!("{prefix}Hand in - {}", p.title)).of(&p).scripted();
-    let open = attempt.questions.iter().filter(|q| !q.answered).count();
+    let open = attempt.questions.iter().filter(|q| q.is_open()).count();
+    let incomplete = attempt.questions.iter().filter(|q| q.is_incomplete()).cloned().collect();
     let wait = plain::waits(&attempt.rules);
-    page(&Confirm { frame, attempt, open, wait, error })
+    page(&Confirm { frame, attempt, open, incomplete, wait, error })
 }
 
 /// `GET /attempts/{attempt}/submit`.

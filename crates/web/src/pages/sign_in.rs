@@ -88,8 +88,8 @@ pub(crate) async fn send(State(app): State<App>, place: Place, visitor: Visitor,
     };
     place.take(&app, Way::AskForLink)?;
     // By place and address, so that a stranger cannot lock an address out by asking for links to it.
-    app.limits.take(Way::MailTo, &format!("{address} {}", place.0)).map_err(Fault::too_often)?;
-    app.limits.take(Way::MailToAnywhere, &address).map_err(Fault::too_often)?;
+    app.limits.take(Way::MailTo, &format!("{address} {}", place.0))?;
+    app.limits.take(Way::MailToAnywhere, &address)?;
     let token = Secret128::random(&*app.chance);
     let (at, expires_at) = (app.now(), app.now().plus_seconds(LINK_MINUTES * 60));
     let mail = link_mail(&app, &address, &token);

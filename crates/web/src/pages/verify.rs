@@ -82,15 +82,32 @@ pub(crate) async fn form(State(app): State<App>, visitor: Visitor) -> Result<Res
 /// What was sent.
 #[derive(Default)]
 struct Sent {
-    link: String,
+    links: Vec<String>,
     fetch: String,
     documents: Vec<(String, Bytes)>,
 }
 
-async fn read(mut body: Multipart) -> Result<Sent, Fault> {
-    let unread = |e: axum::extract::multipart::MultipartError| {
-        Fault::new(e.status(), "The upload could not be read", format!("{} Send fewer or smaller files.", e.body_text()))
+fn unread(error: axum::extract::multipart::MultipartError) -> Fault {
+    let words = match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => "The upload is larger than 24 MB. Send fewer or smaller files.",
+        _ => "The upload was cut off, or is not in the shape that a browser sends. Load the page again and send it once more.",
     };
+    Fault::new(error.status(), "The upload could not be read", words)
+}
+
+/// The id of a badge, as people type it.
+fn bare_id(text: &str) -> Option<String> {
+    (text.len() == 26 && text.bytes().all(|b| b.is_ascii_alphanumeric())).then(|| text.to_ascii_lowercase())
+}
+
+/// What people paste where the document belongs: a link, or the bare id of a badge.
+fn is_link(text: &str) -> bool {
+    let begins = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    let one = text.len() <= LINK_BYTES && !text.contains(char::is_whitespace);
+    one && (begins("https://") || begins("http://")) || bare_id(text).is_some()
+}
+
+async fn read(mut body: Multipart) -> Result<Sent, Fault> {
     let (mut sent, mut parts) = (Sent::default(), 0);
     while let Some(field) = body.next_field().await.map_err(unread)? {
         let (name, file) = (field.name().unwrap_or_default().to_owned(), field.file_name().map(str::to_owned));
@@ -108,8 +125,9 @@ async fn read(mut body: Multipart) -> Result<Sent, Fault> {
         }
         let text = || String::from_utf8_lossy(&bytes).trim().to_owned();
         match (name.as_str(), file) {
-            ("link", _) => sent.link = text(),
+            ("link", _) if !text().is_empty() => sent.links.push(text()),
             ("fetch", _) => sent.fetch = text(),
+            ("text", _) if is_link(&text()) => sent.links.push(text()),
             ("text", _) if !text().is_empty() => sent.documents.push(("the pasted text".to_owned(), bytes)),
             ("file", Some(file)) if !bytes.is_empty() => sent.documents.push((file.chars().take(80).collect(), bytes)),
             _ => {}
@@ -127,8 +145,8 @@ pub(crate) async fn verify(State(app): State<App>, place: Place, visitor: Visito
         return Err(Fault::bad(format!("At most {MOST} badges at once; this was {}. Send the rest afterwards.", sent.documents.len())));
     }
     let mut results = Vec::new();
-    if !sent.link.is_empty() {
-        results.push(link(&app, &visitor, &sent.link, !sent.fetch.is_empty()).await?);
+    for address in &sent.links {
+        results.push(link(&app, &visitor, address, !sent.fetch.is_empty()).await?);
     }
     for (name, bytes) in sent.documents {
         results.push(check(&app, name, bytes).await?);
@@ -136,7 +154,11 @@ pub(crate) async fn verify(State(app): State<App>, place: Place, visitor: Visito
     if results.is_empty() {
         results.push(refused(String::new(), "Nothing was sent: paste a link or a badge, or choose a file.".into()));
     }
-    page(&VerifyPage { frame: Frame::new(&app, &visitor, "Verify a badge: result").scripted(), results, link: sent.link })
+    page(&VerifyPage {
+        frame: Frame::new(&app, &visitor, "Verify a badge: result").scripted(),
+        results,
+        link: sent.links.into_iter().next().unwrap_or_default(),
+    })
 }
 
 fn refused(name: String, words: String) -> Verified {
@@ -145,7 +167,9 @@ fn refused(name: String, words: String) -> Verified {
 
 /// A link of this server is looked up here; one elsewhere is fetched only when the button was pressed.
 async fn link(app: &App, visitor: &Visitor, link: &str, fetch: bool) -> Result<Verified, Fault> {
-    let own = link.strip_prefix(&app.settings.base_url).and_then(|path| path.strip_prefix("/b/"));
+    // A bare id is the end of one of our links.
+    let id = bare_id(link);
+    let own = id.as_deref().or_else(|| link.strip_prefix(&app.settings.base_url).and_then(|path| path.strip_prefix("/b/")));
     if let Some(rest) = own {
         let id = rest.split(['.', '?', '#', '/']).next().and_then(Secret128::parse);
         let badge = match id {

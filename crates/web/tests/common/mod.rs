@@ -54,11 +54,13 @@ pub struct Server {
 pub struct Options {
     pub demo: bool,
     pub limits: Limits,
+    /// Programmes that were offered once.
+    pub former: Vec<Programme>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { demo: false, limits: Limits::relaxed() }
+        Self { demo: false, limits: Limits::relaxed(), former: vec![] }
     }
 }
 
@@ -69,6 +71,9 @@ impl Server {
 
     pub async fn with(programme: &Programme, items: Vec<Item>, options: Options) -> Self {
         let world = World::new().await;
+        for former in &options.former {
+            world.publish(former, vec![]).await;
+        }
         world.publish(programme, items).await;
         let clock = SetClock::new(START);
         let chance: Arc<dyn Chance> = Arc::new(SeededChance::new([7; 32]));
@@ -82,11 +87,14 @@ impl Server {
             clock: Arc::new(clock.clone()),
             chance: Arc::clone(&chance),
             issuer: Arc::clone(&issuer),
+            contact: "help@assay.test".into(),
             mailer: outbox.clone(),
             journal: Arc::new(FileJournal::new(&journal)),
             bell: Arc::clone(&bell),
         });
         let demo: Option<Arc<dyn Demo>> = if options.demo { Some(Arc::new(TestDemo(outbox.clone(), clock.clone()))) } else { None };
+        let all = world.store.read(CurrentProgrammes { issuer: world.issuer }).await.unwrap();
+        let (programmes, former) = all.into_iter().partition(|current| current.programme.id == programme.id);
         let parts = Parts {
             store: world.store.clone(),
             clock: Arc::new(clock.clone()),
@@ -100,7 +108,8 @@ impl Server {
                 contact: "help@assay.test".into(),
                 behind_proxy: false,
             },
-            programmes: world.store.read(CurrentProgrammes { issuer: world.issuer }).await.unwrap(),
+            programmes,
+            former,
             bell,
             limits: options.limits,
             egress: Arc::new(NoEgress),
