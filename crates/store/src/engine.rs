@@ -6,6 +6,8 @@ use crate::StoreError;
 
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
+#[cfg(test)]
+mod statements;
 
 pub use postgres::Promise;
 

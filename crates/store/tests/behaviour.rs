@@ -16,7 +16,8 @@ use assay_fixtures::{START, World, items, programme};
 use assay_store::{
     commands::*,
     queries::{
-        AttemptOf, AuditLog, BadgeById, BadgesOf, DrawnFrom, JobCounts, OwnData, Pool, QuestionOf, RevokedIndexes, StandingOf, WhoIs,
+        AttemptOf, AuditLog, BadgeById, BadgesOf, DrawnFrom, Figures, JobCounts, OwnData, Pool, QuestionOf, RevokedIndexes, StandingOf,
+        WhoIs,
     },
 };
 
@@ -592,4 +593,70 @@ async fn what_a_person_with_power_does_stands_in_the_audit_log() {
     let mut acts: Vec<(&str, &str)> = lines.iter().map(|line| (line.action.as_str(), line.actor.as_str())).collect();
     acts.sort_unstable();
     assert_eq!(acts, [("grant-time", "operator"), ("publish", "operator"), ("publish", "operator"), ("revoke", "operator")]);
+}
+
+#[tokio::test]
+async fn turns_are_counted_for_all_nodes_together() {
+    let world = World::new().await;
+    let take =
+        |at: UtcMillis, who: u8| world.store.run(TakeTurn { way: "mail", key_hash: [who; 32], period_ms: 20 * 60_000, burst: 3, at });
+    for _ in 0..3 {
+        assert_eq!(take(START, 1).await.unwrap(), None);
+    }
+    let again = START.plus_seconds(20 * 60);
+    assert_eq!(take(START, 1).await.unwrap(), Some(again), "the fourth at once waits for one period");
+    assert_eq!(take(START, 2).await.unwrap(), None, "somebody else is free");
+    assert!(take(again.plus_seconds(-1), 1).await.unwrap().is_some());
+    assert_eq!(take(again, 1).await.unwrap(), None);
+    assert!(take(again, 1).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn parallel_turns_are_not_counted_twice() {
+    let world = World::new().await;
+    let take = |_| world.store.run(TakeTurn { way: "mail", key_hash: [1; 32], period_ms: 1000, burst: 5, at: START });
+    let taken = futures_util::future::join_all((0..20).map(take)).await;
+    assert_eq!(taken.into_iter().filter(|turn| turn.as_ref().unwrap().is_none()).count(), 5);
+}
+
+#[tokio::test]
+async fn what_nodes_must_share_is_the_first_ones() {
+    let world = World::new().await;
+    let agree = |value: u8| world.store.run(Agree { name: "secret", value: vec![value] });
+    assert_eq!(agree(1).await.unwrap(), [1]);
+    assert_eq!(agree(2).await.unwrap(), [1]);
+}
+
+#[tokio::test]
+async fn public_figures_are_folded_in_once() {
+    let room = room().await;
+    let (ada, eve) = (room.world.person("ada@example.org").await, room.world.person("eve@example.org").await);
+    room.sit(ada, 4, START).await;
+    room.sit(eve, 0, START).await;
+    let lease = LeaseJobs { owner: "w".into(), lane: Lane::Work, limit: 20, lease_seconds: 60, at: START };
+    for job in room.world.store.run(lease).await.unwrap().into_iter().filter(|job| job.kind == "fold-figures") {
+        let passed = job.payload.contains("true");
+        let fold = FoldFigures { issuer: ada.issuer, programme: "sample".into(), passed, job: job.id, at: START };
+        for _ in 0..3 {
+            room.world.store.run(fold.clone()).await.unwrap();
+        }
+    }
+    let figures = room.world.store.read(Figures { issuer: ada.issuer, programme: "sample".into() }).await.unwrap();
+    assert_eq!((figures.submitted, figures.passed), (2, 1));
+}
+
+#[tokio::test]
+async fn a_worker_that_was_too_slow_ends_nothing() {
+    let world = World::new().await;
+    world.store.run(Enqueue { issuer: world.issuer, job: world.job("mail", "m") }).await.unwrap();
+    let lease = |owner: &str, at| LeaseJobs { owner: owner.into(), lane: Lane::Mail, limit: 1, lease_seconds: 60, at };
+    let slow = world.store.run(lease("slow", START)).await.unwrap().remove(0);
+    let later = START.plus_seconds(61);
+    assert_eq!(world.store.run(lease("quick", later)).await.unwrap().len(), 1);
+    world.store.run(FinishJob { job: slow.id, owner: "slow".into(), at: later }).await.unwrap();
+    world.store.run(RetryJob { job: slow.id, owner: "slow".into(), error: "late".into(), run_at: later }).await.unwrap();
+    let figures = world.store.read(JobCounts { at: later }).await.unwrap();
+    assert_eq!((figures.open, figures.troubled, figures.done), (1, 0, 0));
+    world.store.run(FinishJob { job: slow.id, owner: "quick".into(), at: later }).await.unwrap();
+    assert_eq!(world.store.read(JobCounts { at: later }).await.unwrap().done, 1);
 }

@@ -37,4 +37,5 @@ CREATE TABLE installation (
 CREATE INDEX sign_in_links_by_address ON sign_in_links (issuer_id, address);
 CREATE INDEX sign_in_links_by_end ON sign_in_links (expires_at);
 CREATE INDEX sessions_by_end ON sessions (expires_at);
+CREATE INDEX jobs_by_person ON jobs (person_id) WHERE person_id IS NOT NULL;
 CREATE INDEX jobs_done ON jobs (done_at) WHERE done_at IS NOT NULL;

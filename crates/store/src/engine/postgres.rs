@@ -41,6 +41,8 @@ mod dialect {
 
 #[path = "../ops/mod.rs"]
 mod ops;
+#[cfg(test)]
+pub(super) use ops::statements;
 
 /// Connections that write, and that read: readers never keep a save waiting.
 const WRITERS: u32 = 16;

@@ -32,6 +32,8 @@ mod dialect {
 
 #[path = "../ops/mod.rs"]
 mod ops;
+#[cfg(test)]
+pub(super) use ops::statements;
 
 /// Commands waiting for the writer; beyond this many a caller is told to come back.
 const QUEUE: usize = 4096;

@@ -147,3 +147,7 @@ impl Apply<Conn> for ReportProblem {
         Ok(done.rows_affected() > 0)
     }
 }
+
+/// Every statement of this file, for the test that prepares them on both engines.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&[&str]] = &[&[QUESTION, PLACED, SAVE, LOG_SAVE, STANDS, SET_FLAG, REPORT]];

@@ -390,3 +390,31 @@ impl Apply<Conn> for Overdue {
         Ok(all)
     }
 }
+
+/// Every statement of this file, for the test that prepares them on both engines.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&[&str]] = &[&[
+    MAKE_STANDING,
+    CLAIM_START,
+    NEW_ATTEMPT,
+    NEW_FORM_ITEM,
+    STANDING,
+    OPEN,
+    STARTS,
+    ATTEMPT,
+    ATTEMPTS,
+    QUESTIONS,
+    NOTE_SHOWN,
+    CLOSE,
+    MARKS,
+    RESULT,
+    FAILED,
+    FAILS,
+    PASSED,
+    NEW_AWARD,
+    STANDING_OUTCOME,
+    GRANT,
+    WHOSE,
+    DRAWN_FROM,
+    OVERDUE,
+]];

@@ -201,7 +201,7 @@ impl Apply<Conn> for RecordIntent {
 }
 
 const NEW_CREDENTIAL: &str = "INSERT INTO credentials (award_id, kind, revision, issuer_id, person_id, document, sha256, stored_at, revoked_at) \
-    SELECT w.award_id, $1, $2, w.issuer_id, w.person_id, CASE WHEN w.withdrawn_at IS NULL THEN $3 END, $4, $5, COALESCE(w.revoked_at, w.withdrawn_at, CASE WHEN w.revision > $2 THEN $5 END) \
+    SELECT w.award_id, $1, $2, w.issuer_id, w.person_id, CASE WHEN w.withdrawn_at IS NULL THEN $3 END, $4, $5, COALESCE(w.revoked_at, w.withdrawn_at, CASE WHEN w.revision > $2 THEN CAST($5 AS BIGINT) END) \
     FROM awards w WHERE w.person_id = $6 AND w.award_id = $7 AND w.issuer_id = $8 ON CONFLICT (person_id, award_id, kind, revision) DO NOTHING";
 const REVOKE_EARLIER: &str = "UPDATE credentials SET revoked_at = $1 WHERE person_id = $2 AND award_id = $3 AND kind = $4 AND revision < $5 AND issuer_id = $6 AND revoked_at IS NULL";
 
@@ -285,3 +285,29 @@ impl Apply<Conn> for RevokedIndexes {
         rows.iter().map(|r| r.try_get(0)).collect::<Result<_, _>>().map(Some).map_err(Into::into)
     }
 }
+
+/// Every statement of this file, for the test that prepares them on both engines.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&[&str]] = &[&[
+    BY_ID,
+    OF_PERSON,
+    OF_AWARD,
+    LISTED,
+    BY_HANDLE,
+    CORRECT_NAME,
+    SET_VISIBILITY,
+    NAME_NOW,
+    REVOKE,
+    REVOKE_CREDENTIALS,
+    EXISTS,
+    NEW_INTENT,
+    INTENT,
+    COUNT_INDEX,
+    NEW_CREDENTIAL,
+    REVOKE_EARLIER,
+    ADDRESS,
+    NEWEST_LIST,
+    REVOKED_OF,
+    LIST_EXISTS,
+    REVOKED,
+]];

@@ -172,3 +172,8 @@ impl Apply<Conn> for JobState {
         Ok(Some((small("tries", row.try_get(0)?)?, row.try_get(1)?)))
     }
 }
+
+/// Every statement of this file, for the test that prepares them on both engines.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&[&str]] =
+    &[&[ENQUEUE, LEASE, RELEASE, FINISH, RETRY, FOLD, TAKE_FOLD, FOLD_FIGURES, COUNTS, STATE], &PRUNE];

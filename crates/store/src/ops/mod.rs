@@ -13,3 +13,18 @@ mod people;
 mod programmes;
 mod rows;
 mod shared;
+
+/// Every statement, with its file's name.
+#[cfg(test)]
+pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {
+    let files = [
+        ("answers", answers::STATEMENTS),
+        ("attempts", attempts::STATEMENTS),
+        ("badges", badges::STATEMENTS),
+        ("jobs", jobs::STATEMENTS),
+        ("people", people::STATEMENTS),
+        ("programmes", programmes::STATEMENTS),
+        ("shared", shared::STATEMENTS),
+    ];
+    files.into_iter().flat_map(|(file, lists)| lists.iter().flat_map(move |list| list.iter().map(move |&sql| (file, sql)))).collect()
+}

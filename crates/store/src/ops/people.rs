@@ -388,3 +388,42 @@ fn own_answer(row: &<<Conn as sqlx::Connection>::Database as sqlx::Database>::Ro
         "stem": shown.stem, "chosen": chosen.iter().filter_map(words).collect::<Vec<_>>(), "saved_at": moment(row.try_get(7)?),
     }))
 }
+
+/// Every statement of this file, for the test that prepares them on both engines.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&[&str]] = &[
+    &[
+        NEW_ISSUER,
+        ISSUER,
+        NEW_LINK,
+        USE_LINK,
+        USE_OTHERS,
+        NEW_PERSON,
+        PERSON_BY_ADDRESS,
+        NEW_SESSION,
+        TAKE_UP_WAITS,
+        CLOSE_SESSION,
+        SET_HANDLE,
+        OWN_HANDLE,
+        RELEASE_HANDLE,
+        WHO_IS,
+        LINK_ADDRESS,
+        MARK_LESSON,
+        UNMARK_LESSON,
+        LESSONS_DONE,
+        AUDIT,
+        AUDIT_LOG,
+        OPEN_ATTEMPTS,
+        FAIL_OPEN,
+        ERASE_SIGN_IN_MAILS,
+        WITHDRAWN,
+        KEEP_WAITS,
+        OWN_PERSON,
+        OWN_ANSWERS,
+        OWN_SAVES,
+        OWN_STANDINGS,
+        OWN_LESSONS,
+        OWN_REPORTS,
+    ],
+    ERASE,
+];

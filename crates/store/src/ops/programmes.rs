@@ -162,3 +162,8 @@ impl Apply<Conn> for Figures {
         Ok(ProgrammeFigures { submitted, passed, pool: pool.try_get(0)? })
     }
 }
+
+/// Every statement of this file, for the test that prepares them on both engines.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&[&str]] =
+    &[&[CURRENT, NEW_VERSION, NEW_ITEM, NEW_POOL_ITEM, SET_CURRENT, ALL_CURRENT, ONE_VERSION, POOL, SEEN, FIGURES, POOL_SIZE]];

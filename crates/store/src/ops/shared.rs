@@ -9,23 +9,24 @@ use crate::{
     commands::{Agree, TakeTurn},
 };
 
-// GCRA in one statement: $4 is what one use costs, $5 how far ahead the next due time may lie. Whoever finds no row changed came too often.
-const TAKE: &str = "INSERT INTO rate_marks (way, key_hash, due_at) VALUES ($1, $2, $3 + $4) ON CONFLICT (way, key_hash) DO UPDATE \
-    SET due_at = CASE WHEN rate_marks.due_at > $3 THEN rate_marks.due_at ELSE $3 END + $4 WHERE rate_marks.due_at - $3 <= $5 - $4";
+// GCRA in one statement: a use moves the due time on by its cost, $5; whoever finds it later than $6 came too often and changes nothing.
+const TAKE: &str = "INSERT INTO rate_marks (way, key_hash, due_at) VALUES ($1, $2, $3) ON CONFLICT (way, key_hash) DO UPDATE \
+    SET due_at = CASE WHEN rate_marks.due_at > $4 THEN rate_marks.due_at ELSE $4 END + $5 WHERE rate_marks.due_at <= $6";
 const DUE: &str = "SELECT due_at FROM rate_marks WHERE way = $1 AND key_hash = $2";
 
 impl Apply<Conn> for TakeTurn {
     type Out = Option<UtcMillis>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
-        let ahead = self.period_ms.saturating_mul(i64::from(self.burst));
-        let take = sqlx::query(TAKE).bind(self.way).bind(&self.key_hash[..]).bind(self.at.0).bind(self.period_ms).bind(ahead);
+        let ahead = self.period_ms.saturating_mul(i64::from(self.burst)) - self.period_ms;
+        let take = sqlx::query(TAKE).bind(self.way).bind(&self.key_hash[..]).bind(self.at.0 + self.period_ms).bind(self.at.0);
+        let take = take.bind(self.period_ms).bind(self.at.0 + ahead);
         if take.execute(&mut *conn).await?.rows_affected() > 0 {
             return Ok(None);
         }
         let row = sqlx::query(DUE).bind(self.way).bind(&self.key_hash[..]).fetch_one(conn).await?;
         let due: i64 = row.try_get(0)?;
-        Ok(Some(UtcMillis(due - ahead + self.period_ms)))
+        Ok(Some(UtcMillis(due - ahead)))
     }
 }
 
@@ -41,3 +42,7 @@ impl Apply<Conn> for Agree {
         Ok(row.try_get(0)?)
     }
 }
+
+/// Every statement of this file, for the test that prepares them on both engines.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&[&str]] = &[&[TAKE, DUE, AGREE, AGREED]];
