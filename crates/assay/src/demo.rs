@@ -17,6 +17,7 @@ use assay_store::{Bell, Store, commands::EnsureIssuer};
 use assay_web::{App, Demo, Limits, Parts, SamplePerson};
 
 use crate::{
+    connections,
     egress::Outward,
     failure::Failure,
     folder::DataFolder,
@@ -67,7 +68,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let _lock = folder.lock()?;
     let (app, worker) = assemble(&folder, &address).await?;
     explain(&address, &folder, taken, temporary.is_some());
-    server::run(listener, app, worker, &address).await?;
+    // Everybody comes from this machine, load tests too.
+    let limits = connections::Limits::new(connections::fitting(connections::TOTAL), None);
+    server::run(listener, app, worker, limits, &address).await?;
     eprintln!(
         "{}",
         if temporary.is_some() {

@@ -5,6 +5,7 @@
 
 mod beside;
 mod check;
+mod connections;
 mod demo;
 mod egress;
 mod failure;

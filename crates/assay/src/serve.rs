@@ -10,6 +10,7 @@ use assay_store::{Bell, Store, commands::EnsureIssuer};
 use assay_web::{App, Limits, Parts};
 
 use crate::{
+    connections,
     egress::Outward,
     failure::Failure,
     folder::DataFolder,
@@ -78,7 +79,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         demo: None,
     });
     tracing::info!(listen = %settings.listen, public_url = settings.public_url, data = %settings.data.display(), "serving");
-    server::run(listener, app, worker, &settings.public_url).await?;
+    // A proxy's connections all come from one address.
+    let per_address = Some(settings.connections_per_address).filter(|_| !settings.behind_proxy);
+    let limits = connections::Limits::new(connections::fitting(settings.connections), per_address);
+    server::run(listener, app, worker, limits, &settings.public_url).await?;
     Ok(ExitCode::SUCCESS)
 }
 

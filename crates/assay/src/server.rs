@@ -11,10 +11,9 @@ use assay_store::{
     queries::{CurrentProgramme, CurrentProgrammes},
 };
 use assay_web::App;
-use axum::serve::ListenerExt;
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{failure::Failure, out};
+use crate::{connections, failure::Failure, out};
 
 /// How long requests that are under way may take to end after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(10);
@@ -52,7 +51,7 @@ pub(crate) async fn publish(
 }
 
 /// Serves until told to stop by Ctrl-C or SIGTERM, then ends cleanly: requests first, then the worker, then the database.
-pub(crate) async fn run(listener: TcpListener, app: App, worker: WorkerParts, address: &str) -> Result<(), Failure> {
+pub(crate) async fn run(listener: TcpListener, app: App, worker: WorkerParts, limits: connections::Limits, address: &str) -> Result<(), Failure> {
     let store = worker.store.clone();
     // The folder's lock says that no other server uses this database: whatever is leased was left by a crash.
     let worker = Arc::new(Worker::new(worker));
@@ -66,17 +65,16 @@ pub(crate) async fn run(listener: TcpListener, app: App, worker: WorkerParts, ad
         }
     };
     let serving = async {
-        let served = serve(listener, app, asked, address).await;
+        serve(listener, app, limits, asked, address).await;
         // The worker holds the other end until it has seen this.
         let _seen = requests_over.send(true);
-        served
     };
-    let (served, ()) = tokio::join!(serving, working);
+    tokio::join!(serving, working);
     store.close().await;
-    served.map_err(|e| Failure::while_doing("the server ended", e))
+    Ok(())
 }
 
-async fn serve(listener: TcpListener, app: App, asked: impl Future<Output = ()> + Send + 'static, address: &str) -> std::io::Result<()> {
+async fn serve(listener: TcpListener, app: App, limits: connections::Limits, asked: impl Future<Output = ()> + Send + 'static, address: &str) {
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
         asked.await;
@@ -84,20 +82,12 @@ async fn serve(listener: TcpListener, app: App, asked: impl Future<Output = ()> 
         // Nobody listens when the server has ended by itself.
         let _ended = stop.send(true);
     });
-    let router = assay_web::app(app).into_make_service_with_connect_info::<SocketAddr>();
-    let listener = listener.tap_io(|stream| {
-        // Answers are small: waiting to fill a packet would only delay them.
-        let _slower = stream.set_nodelay(true);
-    });
-    let serving = axum::serve(listener, router).with_graceful_shutdown(after(stopped.clone(), Duration::ZERO));
+    let serving = connections::serve(listener, assay_web::app(app), limits, stopped.clone());
     // The one line on standard output, for people and for scripts that wait for it.
     out::line(format_args!("Assay is ready at {address}"));
     tokio::select! {
-        served = serving.into_future() => served,
-        () = after(stopped, GRACE) => {
-            tracing::warn!(seconds = GRACE.as_secs(), "some requests did not end in time and were cut off");
-            Ok(())
-        }
+        () = serving => {}
+        () = after(stopped, GRACE) => tracing::warn!(seconds = GRACE.as_secs(), "some requests did not end in time and were cut off"),
     }
 }
 

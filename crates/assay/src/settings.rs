@@ -17,6 +17,8 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+use crate::connections;
+
 /// The largest settings file, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
@@ -33,6 +35,10 @@ pub(crate) struct Settings {
     pub(crate) host: String,
     /// The client's address is in `X-Forwarded-For`.
     pub(crate) behind_proxy: bool,
+    /// Most connections at one time.
+    pub(crate) connections: usize,
+    /// Of these, from one address.
+    pub(crate) connections_per_address: usize,
     /// Name for people.
     pub(crate) issuer_name: String,
     /// Name in the database, never to be changed.
@@ -107,7 +113,8 @@ impl Settings {
     fn from_bytes(bytes: &[u8], folder: &Path) -> Result<Self, Vec<Fault>> {
         let text = text_of(bytes, MAX_BYTES)?;
         let (root, mut faults) = parse(&text);
-        let known = ["data", "listen", "public_url", "behind_proxy", "packs", "issuer", "smtp", "entry"];
+        let known =
+            ["data", "listen", "public_url", "behind_proxy", "connections", "connections_per_address", "packs", "issuer", "smtp", "entry"];
         let mut fields = Fields::new("the file", &root, &known, &mut faults);
         let data = fields.required_text("data", "the folder for database and keys, such as \"data\"");
         let listen = fields.required_text("listen", "such as \"127.0.0.1:8080\"");
@@ -115,6 +122,11 @@ impl Settings {
         let public = fields.required_text("public_url", "such as \"https://badges.example.org\"");
         let public = public.and_then(|found| read_public_url(&found, &mut fields));
         let behind_proxy = fields.flag("behind_proxy").unwrap_or(false);
+        let mut count = |name, else_so: usize| {
+            fields.whole(name, 1, 1_000_000).and_then(|found| usize::try_from(found.value).ok()).unwrap_or(else_so)
+        };
+        let connections = count("connections", connections::TOTAL);
+        let connections_per_address = count("connections_per_address", connections::PER_ADDRESS);
         let packs = fields.required_texts("packs", "the programmes' folders, such as [\"packs/serverless\"]");
         let (issuer, smtp, entry) = (fields.required_table("issuer"), fields.required_table("smtp"), fields.get("entry"));
         if let (Some((listen_line, listen)), Some(public)) = (&listen, &public)
@@ -140,6 +152,8 @@ impl Settings {
                 public_url: public.url,
                 host: public.host,
                 behind_proxy,
+                connections,
+                connections_per_address,
                 issuer_name: issuer.0,
                 issuer_slug: issuer.1,
                 contact: issuer.2,
