@@ -273,6 +273,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>, m
         } else {
             metrics::counter!("assay_connections_cut_total", "why" => why.as_str()).increment(1);
             tracing::debug!(why = why.as_str(), "a connection was cut off");
+            traffic.cut();
         }
         return;
     }

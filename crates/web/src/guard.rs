@@ -12,6 +12,8 @@ use axum::{
 };
 
 use assay_store::queries::WhoIs;
+use tokio::time::Instant;
+use tower_http::timeout::DeadlineBody;
 
 use crate::{
     App,
@@ -102,6 +104,17 @@ pub(crate) async fn faults(State(app): State<App>, request: Request, next: Next)
         }
     }
     answer
+}
+
+/// The whole body of a request must be there in time, however steadily it drips.
+pub(crate) async fn body_in_time(State(app): State<App>, request: Request, next: Next) -> Response {
+    let upload = request.extensions().get::<MatchedPath>().is_some_and(|route| route.as_str() == "/verify");
+    let time = if upload { app.limits.upload_time } else { app.limits.form_time };
+    let began = Instant::now();
+    let response = next.run(request.map(|body| Body::new(DeadlineBody::new(time, body)))).await;
+    // To whoever was reading the body, it only broke off.
+    let broke_off = response.status() == StatusCode::BAD_REQUEST && began.elapsed() >= time;
+    if broke_off { unknown(StatusCode::REQUEST_TIMEOUT).into_response() } else { response }
 }
 
 /// Answers of the framework itself (a form that cannot be read, a body that is too large) come as plain text or empty.

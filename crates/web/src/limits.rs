@@ -39,6 +39,10 @@ const FORGET_FROM: usize = 100_000;
 /// The limiter.
 pub struct Limits {
     limiters: Vec<(Way, DefaultKeyedRateLimiter<String>)>,
+    /// Longest that the whole body of a form may take.
+    pub(crate) form_time: Duration,
+    /// The same for an upload to the verifier: 24 MB at the pace of a slow phone line.
+    pub(crate) upload_time: Duration,
 }
 
 fn per(period: Duration, count: u32) -> Quota {
@@ -72,6 +76,8 @@ impl Limits {
                 limiter(Way::Picture, per(Self::MINUTE, picture)),
                 limiter(Way::Write, per(Self::HOUR, write)),
             ],
+            form_time: Duration::from_secs(30),
+            upload_time: Duration::from_secs(300),
         }
     }
 

@@ -71,6 +71,7 @@ pub fn app(app: App) -> Router {
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(csrf)
         .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(app.clone(), guard::body_in_time))
         .layer(from_fn_with_state(app.clone(), guard::faults))
         .layer(from_fn_with_state(app.clone(), guard::headers))
         // Pages are small: the fastest level saves a tenth of the CPU and costs a few hundred bytes.

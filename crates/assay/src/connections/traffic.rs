@@ -63,6 +63,8 @@ struct State {
     stalled_until: Option<Instant>,
     /// Once the server leaves: until when a request may still come.
     last_call: Option<Instant>,
+    /// Ended by force: what the kernel still holds for the other end is thrown away.
+    cut: bool,
 }
 
 /// See the module.
@@ -86,6 +88,7 @@ impl Traffic {
             multiplexed: false,
             stalled_until: None,
             last_call: None,
+            cut: false,
         };
         let Limits { head, idle, idle_scarce, stall, exchange, .. } = *limits;
         Self { state: Mutex::new(state), head, idle, idle_scarce, stall, exchange }
@@ -118,6 +121,11 @@ impl Traffic {
         let mut state = self.state();
         state.last_call = Some(Instant::now() + if state.exchanges == 0 { first } else { next });
         state.multiplexed || !state.running.is_empty()
+    }
+
+    /// The connection is ended by force.
+    pub(super) fn cut(&self) {
+        self.state().cut = true;
     }
 
     /// A request's head is there.
@@ -220,6 +228,15 @@ impl Watched {
             Poll::Pending => self.traffic.sent(None, offered),
         }
         result
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if self.traffic.state().cut {
+            // Else the kernel would keep a slow reader's answer for minutes more.
+            let _kept = self.stream.set_zero_linger();
+        }
     }
 }
 

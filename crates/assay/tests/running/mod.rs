@@ -149,3 +149,29 @@ pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
     panic!("waited in vain for {what}");
 }
+
+/// A person who came in by the mailed link. One after the other: the newest mail stands first.
+pub fn signed_in(url: &str, address: &str) -> Browser {
+    let mut browser = Browser::new();
+    assert_eq!(browser.post(&format!("{url}/sign-in"), &[("address", address), ("next", "/me")]).unwrap().status, 200);
+    let link = wait_for("the mail", || {
+        let outbox = browser.get(&format!("{url}/demo/outbox")).unwrap().text();
+        let first = outbox.split(address).nth(1)?.to_owned();
+        between(&first, "/sign-in/", "\"").first().map(|token| format!("{url}/sign-in/{token}"))
+    });
+    assert_eq!(browser.post(&link, &[]).unwrap().status, 303);
+    browser
+}
+
+/// Begins an attempt; its address from the root, `/attempts/{id}`.
+pub fn begin(browser: &mut Browser, url: &str, name: &str) -> String {
+    let begun = browser.post(&format!("{url}/programmes/serverless/assessment"), &[("name", name), ("honesty", "yes")]).unwrap();
+    let id = between(&begun.location, "/attempts/", "/").first().map(|id| (*id).to_owned());
+    format!("/attempts/{}", id.unwrap_or_else(|| panic!("not begun: {} {}", begun.status, begun.text())))
+}
+
+/// The tokens of a question's options, as its page has them.
+pub fn tokens(page: &str) -> Vec<String> {
+    let inputs = between(page, "name=\"choice\"", ">");
+    inputs.iter().filter_map(|input| between(input, "value=\"", "\"").first().map(|token| (*token).to_owned())).collect()
+}
