@@ -89,7 +89,9 @@ struct Sent {
 
 async fn read(mut body: Multipart) -> Result<Sent, Fault> {
     let unread = |e: axum::extract::multipart::MultipartError| {
-        Fault::new(e.status(), "The upload could not be read", format!("{} Send fewer or smaller files.", e.body_text()))
+        // An upload that breaks off is no fault of ours.
+        let status = if e.status().is_server_error() { StatusCode::BAD_REQUEST } else { e.status() };
+        Fault::new(status, "The upload could not be read", format!("{} Send fewer or smaller files.", e.body_text()))
     };
     let (mut sent, mut parts) = (Sent::default(), 0);
     while let Some(field) = body.next_field().await.map_err(unread)? {
