@@ -11,7 +11,7 @@ use std::{
 };
 
 use assay_badge::{Issuer, SigningKey};
-use assay_core::{Chance, Clock, UtcMillis, clock::DAY_SECONDS, clock::ShiftedClock, ids::IssuerId, mail::Mail};
+use assay_core::{Chance, Clock, UtcMillis, clock::DAY_SECONDS, clock::ShiftedClock, clock::WatchedClock, ids::IssuerId, mail::Mail};
 use assay_jobs::{FileJournal, Outbox, Worker, WorkerParts};
 use assay_store::{Bell, Store, commands::EnsureIssuer};
 use assay_web::{App, Demo, Limits, Parts, SamplePerson};
@@ -85,7 +85,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
 async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, WorkerParts), Failure> {
     let chance: Arc<dyn Chance> = Arc::new(SystemChance);
     let moved = moved_seconds(folder);
-    let shifted = Arc::new(ShiftedClock::new(SystemClock));
+    let shifted = Arc::new(ShiftedClock::new(WatchedClock::new(SystemClock)));
     shifted.advance_seconds(moved);
     let clock: Arc<dyn Clock> = Arc::clone(&shifted) as Arc<dyn Clock>;
     let issuer = Arc::new(issuer(folder, address, &*chance, &*clock)?);
@@ -195,7 +195,7 @@ fn explain(address: &str, folder: &DataFolder, taken: SocketAddr, temporary: boo
 /// What only a demonstration can do.
 struct Demonstration {
     outbox: Arc<Outbox>,
-    clock: Arc<ShiftedClock<SystemClock>>,
+    clock: Arc<ShiftedClock<WatchedClock<SystemClock>>>,
     moved: AtomicI64,
     folder: Arc<DataFolder>,
     people: Vec<SamplePerson>,

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use assay_badge::{Issuer, KeyHistory, did_web};
-use assay_core::{Chance, Clock, ids::IssuerId};
+use assay_core::{Chance, Clock, clock::WatchedClock, ids::IssuerId};
 use assay_jobs::{FileJournal, Mailer, SmtpMailer, WorkerParts};
 use assay_pack::Pack;
 use assay_store::{Bell, Store, commands::EnsureIssuer};
@@ -36,7 +36,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let listener = server::listen(settings.listen, "Write another `listen` into the settings, or stop that program.").await?;
     let folder = DataFolder::open(&settings.data, &settings.issuer_slug)?;
     let _lock = folder.lock()?;
-    let (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>) = (Arc::new(SystemClock), Arc::new(SystemChance));
+    let (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>) = (Arc::new(WatchedClock::new(SystemClock)), Arc::new(SystemChance));
     let issuer = Arc::new(issuer(&settings, &folder, &*chance, &*clock)?);
     let secret = folder.secret("server.secret", &*chance)?;
     let store = Store::open_sqlite(&folder.database()).await?;

@@ -8,9 +8,9 @@ use assay_pack::Pack;
 use assay_store::{
     Store,
     commands::{Act, Publish},
-    queries::{CurrentProgramme, CurrentProgrammes},
+    queries::{CurrentProgramme, CurrentProgrammes, NewestTime},
 };
-use assay_web::App;
+use assay_web::{App, Vitals};
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{connections, failure::Failure, out};
@@ -53,9 +53,14 @@ pub(crate) async fn publish(
 /// Serves until told to stop by Ctrl-C or SIGTERM, then ends cleanly: requests first, then the worker, then the database.
 pub(crate) async fn run(listener: TcpListener, app: App, worker: WorkerParts, limits: connections::Limits, address: &str) -> Result<(), Failure> {
     let store = worker.store.clone();
-    // The folder's lock says that no other server uses this database: whatever is leased was left by a crash.
+    let known = store.read(NewestTime { issuer: app.issuer_id }).await?.max(worker.journal.newest());
     let worker = Arc::new(Worker::new(worker));
+    if let Some(known) = known {
+        worker.know(known);
+    }
+    // The folder's lock says that no other server uses this database: whatever is leased was left by a crash.
     worker.take_over().await?;
+    app.watched_by(Arc::new(Watched(Arc::clone(&worker))));
     let asked = stop_asked()?;
     let (requests_over, rest) = watch::channel(false);
     let working = async {
@@ -72,6 +77,19 @@ pub(crate) async fn run(listener: TcpListener, app: App, worker: WorkerParts, li
     tokio::join!(serving, working);
     store.close().await;
     Ok(())
+}
+
+/// What `/readyz` asks about.
+struct Watched(Arc<Worker>);
+
+impl Vitals for Watched {
+    fn worker(&self) -> Result<(), String> {
+        self.0.silence().map_or(Ok(()), Err)
+    }
+
+    fn clock(&self) -> Result<(), String> {
+        self.0.clock_trouble().map_or(Ok(()), Err)
+    }
 }
 
 async fn serve(listener: TcpListener, app: App, limits: connections::Limits, asked: impl Future<Output = ()> + Send + 'static, address: &str) {

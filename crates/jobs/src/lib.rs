@@ -8,6 +8,7 @@
 mod issue;
 mod journal;
 mod mail;
+mod vitals;
 mod worker;
 
 pub use journal::{Entry, FileJournal, Journal, JournalError};

@@ -69,6 +69,13 @@ impl Store {
         }
     }
 
+    /// How many commands wait to be written, and how many may.
+    pub fn queue(&self) -> (usize, usize) {
+        match self {
+            Self::Sqlite(engine) => engine.queue(),
+        }
+    }
+
     /// After an erasure: sees to it that the engine's own log holds no copy of what was erased.
     pub async fn fold_log(&self) {
         match self {

@@ -15,5 +15,6 @@ mod session;
 mod state;
 
 pub use limits::Limits;
+pub use pages::health::Vitals;
 pub use routes::app;
 pub use state::{App, Demo, Egress, Fetched, Fetching, Parts, SamplePerson, Settings};

@@ -57,7 +57,8 @@ pub fn app(app: App) -> Router {
         .route("/assets/{name}", get(assets::asset))
         .route("/favicon.svg", get(assets::favicon))
         .route("/robots.txt", get(issuer::robots))
-        .route("/healthz", get(issuer::health));
+        .route("/healthz", get(health::health))
+        .route("/readyz", get(health::ready));
     if app.demo.is_some() {
         router = router
             .route("/demo", get(demo::ways_in))

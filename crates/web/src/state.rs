@@ -4,7 +4,7 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use assay_badge::Issuer;
@@ -16,9 +16,12 @@ use assay_core::{
 };
 use assay_store::{Bell, Store, commands::NewJob, queries::CurrentProgramme};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
-use crate::{error::Fault, limits::Limits};
+use crate::{Vitals, error::Fault, limits::Limits};
 
 /// Settings of this room.
 #[derive(Clone, Debug)]
@@ -105,6 +108,10 @@ struct Shared {
     kept: Mutex<HashMap<String, Kept>>,
     /// Uploads that are verified at once: each may hold its whole upload, so they are few.
     verifying: Semaphore,
+    /// What the program knows of itself, once it runs.
+    vitals: OnceLock<Arc<dyn Vitals>>,
+    /// When a durable write was last proved.
+    proved: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// When it was made, and what.
@@ -117,7 +124,26 @@ const KEEP: usize = 256;
 impl App {
     /// Wraps the parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Shared { parts, kept: Mutex::default(), verifying: Semaphore::new(VERIFY_AT_ONCE) }))
+        Self(Arc::new(Shared {
+            parts,
+            kept: Mutex::default(),
+            verifying: Semaphore::new(VERIFY_AT_ONCE),
+            vitals: OnceLock::new(),
+            proved: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// Tells `/readyz` whom to ask about worker and clock; the first one told stays.
+    pub fn watched_by(&self, vitals: Arc<dyn Vitals>) {
+        let _stays = self.0.vitals.set(vitals);
+    }
+
+    pub(crate) fn vitals(&self) -> Option<&Arc<dyn Vitals>> {
+        self.0.vitals.get()
+    }
+
+    pub(crate) fn proved(&self) -> &tokio::sync::Mutex<Option<Instant>> {
+        &self.0.proved
     }
 
     /// Leave to verify an upload, taken before it is read.

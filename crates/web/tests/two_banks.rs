@@ -45,7 +45,7 @@ async fn script(right: u8, planted: bool) -> Vec<Answer> {
         "/.well-known/did.json",
         "/favicon.svg",
         "/robots.txt",
-        "/healthz",
+        "/healthz", "/readyz",
         "/p/ada",
         "/b/aaaaaaaaaaaaaaaaaaaaaaaaaa",
         "/me/badges/aaaaaaaaaaaaaaaaaaaaaaaaaa",

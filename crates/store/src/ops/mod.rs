@@ -12,3 +12,4 @@ mod jobs;
 mod people;
 mod programmes;
 mod rows;
+mod vitals;

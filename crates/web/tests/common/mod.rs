@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use assay_badge::Issuer;
-use assay_core::{Chance, Clock, UtcMillis, chance::SeededChance, clock::SetClock, mail::Mail, programme::Programme};
+use assay_core::{Chance, Clock, UtcMillis, chance::SeededChance, clock::{SetClock, WatchedClock}, mail::Mail, programme::Programme};
 use assay_fixtures::{START, World};
 use assay_items::Item;
 use assay_jobs::{FileJournal, Outbox, Worker, WorkerParts};
@@ -43,6 +43,7 @@ impl Demo for TestDemo {
 
 pub struct Server {
     pub router: Router,
+    pub app: App,
     pub store: Store,
     pub clock: SetClock,
     pub outbox: Arc<Outbox>,
@@ -54,11 +55,13 @@ pub struct Server {
 pub struct Options {
     pub demo: bool,
     pub limits: Limits,
+    /// As the program does it; without, whoever sets the clock sets the server's time.
+    pub watched_clock: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { demo: false, limits: Limits::relaxed() }
+        Self { demo: false, limits: Limits::relaxed(), watched_clock: true }
     }
 }
 
@@ -71,6 +74,8 @@ impl Server {
         let world = World::new().await;
         world.publish(programme, items).await;
         let clock = SetClock::new(START);
+        let told: Arc<dyn Clock> =
+            if options.watched_clock { Arc::new(WatchedClock::new(clock.clone())) } else { Arc::new(clock.clone()) };
         let chance: Arc<dyn Chance> = Arc::new(SeededChance::new([7; 32]));
         let from = jiff::Timestamp::from_millisecond(START.0).unwrap();
         let issuer = Arc::new(Issuer::demonstration("Test issuer", BASE, [3; 32], from));
@@ -79,7 +84,7 @@ impl Server {
         let bell = Arc::new(Bell::default());
         let worker = Worker::new(WorkerParts {
             store: world.store.clone(),
-            clock: Arc::new(clock.clone()),
+            clock: Arc::clone(&told),
             chance: Arc::clone(&chance),
             issuer: Arc::clone(&issuer),
             mailer: outbox.clone(),
@@ -89,7 +94,7 @@ impl Server {
         let demo: Option<Arc<dyn Demo>> = if options.demo { Some(Arc::new(TestDemo(outbox.clone(), clock.clone()))) } else { None };
         let parts = Parts {
             store: world.store.clone(),
-            clock: Arc::new(clock.clone()),
+            clock: Arc::clone(&told),
             chance,
             issuer,
             issuer_id: world.issuer,
@@ -106,7 +111,8 @@ impl Server {
             egress: Arc::new(NoEgress),
             demo,
         };
-        Self { router: app(App::new(parts)), store: world.store.clone(), clock, outbox, worker, world, journal }
+        let shared = App::new(parts);
+        Self { router: app(shared.clone()), app: shared, store: world.store.clone(), clock, outbox, worker, world, journal }
     }
 
     pub fn now(&self) -> UtcMillis {
