@@ -310,7 +310,12 @@ pub(crate) fn fitting(wanted: usize) -> usize {
     // The rest is for the database, the journal, mails and look-ups.
     let most = usize::try_from(files.saturating_sub(128)).unwrap_or(usize::MAX).max(16);
     if most < wanted {
-        tracing::warn!(connections = most, wanted, files, "fewer connections than the settings say: the limit of open files is too low for them");
+        tracing::warn!(
+            connections = most,
+            wanted,
+            files,
+            "fewer connections than the settings say: the limit of open files is too low for them"
+        );
     }
     wanted.min(most)
 }

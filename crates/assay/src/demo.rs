@@ -21,9 +21,9 @@ use crate::{
     egress::Outward,
     failure::Failure,
     folder::DataFolder,
-    packs, progress,
+    manager, packs, progress,
     sample::{self, Seeding},
-    server,
+    server::{self, Serving},
     system::{SystemChance, SystemClock, timestamp},
 };
 
@@ -50,7 +50,12 @@ pub(crate) struct Args {
 
 /// Runs the subcommand.
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
-    let listener = server::listen(args.listen, "`assay demo --listen 127.0.0.1:0` takes a free port.").await?;
+    let handed = manager::socket()?;
+    let handed_over = handed.is_some();
+    let listener = match handed {
+        Some(listener) => listener,
+        None => server::listen(args.listen, "`assay demo --listen 127.0.0.1:0` takes a free port.").await?,
+    };
     let taken = listener.local_addr().map_err(|e| Failure::while_doing("the address is not known", e))?;
     let address = format!("http://{}", reachable(taken));
     // Removed when this goes out of scope, at the end.
@@ -65,12 +70,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     };
     let root = args.data.clone().or_else(|| temporary.as_ref().map(|t| t.path().to_owned())).unwrap_or_default();
     let folder = Arc::new(DataFolder::open(&root, SLUG)?);
-    let _lock = folder.lock()?;
+    let _lock = folder.lock_for(handed_over).await?;
     let (app, worker) = assemble(&folder, &address).await?;
     explain(&address, &folder, taken, temporary.is_some());
     // Everybody comes from this machine, load tests too.
     let limits = connections::Limits::new(connections::fitting(connections::TOTAL), None);
-    server::run(listener, app, worker, limits, &address).await?;
+    server::run(Serving { listener, app, worker, limits, address, figures: None }).await?;
     eprintln!(
         "{}",
         if temporary.is_some() {

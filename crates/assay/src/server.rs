@@ -13,7 +13,7 @@ use assay_store::{
 use assay_web::{App, Vitals};
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{connections, failure::Failure, out};
+use crate::{connections, failure::Failure, figures::Figures, manager, out};
 
 /// How long requests that are under way may take to end after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(10);
@@ -50,9 +50,26 @@ pub(crate) async fn publish(
     Ok(packs.iter().filter_map(current).collect())
 }
 
+/// What is served, and how.
+pub(crate) struct Serving {
+    /// Where connections come from.
+    pub(crate) listener: TcpListener,
+    /// The pages.
+    pub(crate) app: App,
+    /// Work after the answers.
+    pub(crate) worker: WorkerParts,
+    /// Connections.
+    pub(crate) limits: connections::Limits,
+    /// The address that is told.
+    pub(crate) address: String,
+    /// Figures, where they are wanted.
+    pub(crate) figures: Option<Figures>,
+}
+
 /// Serves until told to stop by Ctrl-C or SIGTERM, then ends cleanly: requests first, then the worker, then the database.
-pub(crate) async fn run(listener: TcpListener, app: App, worker: WorkerParts, limits: connections::Limits, address: &str) -> Result<(), Failure> {
-    let store = worker.store.clone();
+pub(crate) async fn run(serving: Serving) -> Result<(), Failure> {
+    let Serving { listener, app, worker, limits, address, figures } = serving;
+    let (store, clock) = (worker.store.clone(), Arc::clone(&worker.clock));
     let known = store.read(NewestTime { issuer: app.issuer_id }).await?.max(worker.journal.newest());
     let worker = Arc::new(Worker::new(worker));
     if let Some(known) = known {
@@ -65,16 +82,24 @@ pub(crate) async fn run(listener: TcpListener, app: App, worker: WorkerParts, li
     let (requests_over, rest) = watch::channel(false);
     let working = async {
         tokio::select! {
-            () = worker.run(rest.clone()) => {}
+            () = Arc::clone(&worker).run(rest.clone()) => {}
             () = after(rest.clone(), WORKER_GRACE) => tracing::warn!("the worker did not end in time; what it was doing is repeated at the next start"),
         }
     };
-    let serving = async {
-        serve(listener, app, limits, asked, address).await;
+    let figures = async {
+        if let Some(figures) = figures {
+            figures.serve(store.clone(), clock, rest.clone()).await;
+        }
+    };
+    let answering = async {
+        tokio::select! {
+            () = serve(listener, app, limits, asked, &address) => {}
+            () = manager::ready(Arc::clone(&worker)) => {}
+        }
         // The worker holds the other end until it has seen this.
         let _seen = requests_over.send(true);
     };
-    tokio::join!(serving, working);
+    tokio::join!(answering, working, figures);
     store.close().await;
     Ok(())
 }
@@ -92,10 +117,17 @@ impl Vitals for Watched {
     }
 }
 
-async fn serve(listener: TcpListener, app: App, limits: connections::Limits, asked: impl Future<Output = ()> + Send + 'static, address: &str) {
+async fn serve(
+    listener: TcpListener,
+    app: App,
+    limits: connections::Limits,
+    asked: impl Future<Output = ()> + Send + 'static,
+    address: &str,
+) {
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
         asked.await;
+        manager::stopping();
         eprintln!("Stopping: no new connections; what is under way is finished. Ctrl-C again ends at once.");
         // Nobody listens when the server has ended by itself.
         let _ended = stop.send(true);

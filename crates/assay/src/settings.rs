@@ -17,7 +17,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::connections;
+use crate::{connections, logging};
 
 /// The largest settings file, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
@@ -39,6 +39,10 @@ pub(crate) struct Settings {
     pub(crate) connections: usize,
     /// Of these, from one address.
     pub(crate) connections_per_address: usize,
+    /// What log lines look like.
+    pub(crate) log: logging::Form,
+    /// Where figures are read; nowhere, if not set.
+    pub(crate) metrics: Option<SocketAddr>,
     /// Name for people.
     pub(crate) issuer_name: String,
     /// Name in the database, never to be changed.
@@ -113,20 +117,33 @@ impl Settings {
     fn from_bytes(bytes: &[u8], folder: &Path) -> Result<Self, Vec<Fault>> {
         let text = text_of(bytes, MAX_BYTES)?;
         let (root, mut faults) = parse(&text);
-        let known =
-            ["data", "listen", "public_url", "behind_proxy", "connections", "connections_per_address", "packs", "issuer", "smtp", "entry"];
+        let known = [
+            "data",
+            "listen",
+            "public_url",
+            "behind_proxy",
+            "connections",
+            "connections_per_address",
+            "log",
+            "metrics",
+            "packs",
+            "issuer",
+            "smtp",
+            "entry",
+        ];
         let mut fields = Fields::new("the file", &root, &known, &mut faults);
         let data = fields.required_text("data", "the folder for database and keys, such as \"data\"");
         let listen = fields.required_text("listen", "such as \"127.0.0.1:8080\"");
-        let listen = listen.and_then(|found| read_listen(&found, &mut fields));
+        let listen = listen.and_then(|found| read_address("listen", &found, &mut fields));
         let public = fields.required_text("public_url", "such as \"https://badges.example.org\"");
         let public = public.and_then(|found| read_public_url(&found, &mut fields));
         let behind_proxy = fields.flag("behind_proxy").unwrap_or(false);
-        let mut count = |name, else_so: usize| {
-            fields.whole(name, 1, 1_000_000).and_then(|found| usize::try_from(found.value).ok()).unwrap_or(else_so)
-        };
+        let mut count =
+            |name, else_so: usize| fields.whole(name, 1, 1_000_000).and_then(|found| usize::try_from(found.value).ok()).unwrap_or(else_so);
         let connections = count("connections", connections::TOTAL);
         let connections_per_address = count("connections_per_address", connections::PER_ADDRESS);
+        let log = fields.text("log").map_or(logging::Form::Text, |found| read_log(&found, &mut fields));
+        let metrics = fields.text("metrics").and_then(|found| read_address("metrics", &found, &mut fields)).map(|(_, address)| address);
         let packs = fields.required_texts("packs", "the programmes' folders, such as [\"packs/serverless\"]");
         let (issuer, smtp, entry) = (fields.required_table("issuer"), fields.required_table("smtp"), fields.get("entry"));
         if let (Some((listen_line, listen)), Some(public)) = (&listen, &public)
@@ -154,6 +171,8 @@ impl Settings {
                 behind_proxy,
                 connections,
                 connections_per_address,
+                log,
+                metrics,
                 issuer_name: issuer.0,
                 issuer_slug: issuer.1,
                 contact: issuer.2,
@@ -167,13 +186,24 @@ impl Settings {
     }
 }
 
-fn read_listen(found: &Located<String>, fields: &mut Fields<'_, '_>) -> Option<(u32, SocketAddr)> {
+fn read_log(found: &Located<String>, fields: &mut Fields<'_, '_>) -> logging::Form {
+    match found.value.as_str() {
+        "json" => logging::Form::Json,
+        "text" => logging::Form::Text,
+        other => {
+            fields.fault(found.line, format!("`log` is “{other}”"), "write \"text\" or \"json\"");
+            logging::Form::Text
+        }
+    }
+}
+
+fn read_address(name: &str, found: &Located<String>, fields: &mut Fields<'_, '_>) -> Option<(u32, SocketAddr)> {
     match found.value.parse() {
         Ok(address) => Some((found.line, address)),
         Err(_) => {
             fields.fault(
                 found.line,
-                format!("`listen` is “{}”, which is not an address with a port", found.value),
+                format!("`{name}` is “{}”, which is not an address with a port", found.value),
                 "write an IP address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"",
             );
             None
@@ -396,12 +426,13 @@ tries_a_year = 3
     fn every_fault_is_told_with_its_line() {
         let text = GOOD
             .replace("127.0.0.1:8080", "localhost")
+            .replace("packs = ", "log = \"xml\"\nmetrics = \"here\"\nconnections = 0\npacks = ")
             .replace("slug = \"example\"", "slug = \"Example Org\"\ncolour = \"red\"")
             .replace("from = \"Badges <badges@example.org>\"", "from = \"nobody\"")
             .replace("who = \"domains\"", "who = \"everyone\"");
         let faults = read(&text).unwrap_err();
         let lines: Vec<u32> = faults.iter().map(|f| f.line).collect();
-        for line in [3, 9, 10, 15, 18] {
+        for line in [3, 5, 6, 7, 12, 13, 18, 21] {
             assert!(lines.contains(&line), "{line} in {faults:#?}");
         }
         assert!(read("").unwrap_err().len() >= 5);

@@ -85,14 +85,17 @@ fn a_thousand_slow_connections_are_ended_and_saves_go_on() {
 async fn attack(address: SocketAddr) -> [usize; 3] {
     let mut all = Vec::new();
     for n in 0..3 * EACH {
-        all.push((n % 3, tokio::spawn(async move {
-            let kind = match n % 3 {
-                0 => timeout(PATIENCE, slow_head(address)).await,
-                1 => timeout(PATIENCE, slow_body(address)).await,
-                _ => timeout(PATIENCE, slow_reader(address)).await,
-            };
-            kind.is_ok()
-        })));
+        all.push((
+            n % 3,
+            tokio::spawn(async move {
+                let kind = match n % 3 {
+                    0 => timeout(PATIENCE, slow_head(address)).await,
+                    1 => timeout(PATIENCE, slow_body(address)).await,
+                    _ => timeout(PATIENCE, slow_reader(address)).await,
+                };
+                kind.is_ok()
+            }),
+        ));
     }
     let mut ended = [0; 3];
     for (kind, one) in all {

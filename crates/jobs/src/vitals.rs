@@ -56,7 +56,9 @@ impl Vitals {
     pub(crate) fn silence(&self) -> Option<String> {
         let silent = |lane| {
             let since = Duration::from_millis(self.now().saturating_sub(self.signs[number(lane)].load(Ordering::Relaxed)));
-            (since > SILENT).then(|| format!("{} stand still for {} s", if lane == Lane::Mail { "mails" } else { "badges and other jobs" }, since.as_secs()))
+            (since > SILENT).then(|| {
+                format!("{} stand still for {} s", if lane == Lane::Mail { "mails" } else { "badges and other jobs" }, since.as_secs())
+            })
         };
         silent(Lane::Work).or_else(|| silent(Lane::Mail))
     }

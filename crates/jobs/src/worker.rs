@@ -16,7 +16,9 @@ use assay_core::{
 };
 use assay_store::{
     Bell, Store, StoreError,
-    commands::{BringForward, Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob, Submit},
+    commands::{
+        BringForward, Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob, Submit,
+    },
     queries::{AttemptOf, Overdue, ProgrammeVersion, WhereToMail},
 };
 use serde::Deserialize;

@@ -12,7 +12,7 @@ use axum::{
 };
 use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock as _};
 
-use crate::{App, error::Fault};
+use crate::{App, AtOnce, error::Fault};
 
 /// What is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +43,8 @@ pub struct Limits {
     pub(crate) form_time: Duration,
     /// The same for an upload to the verifier: 24 MB at the pace of a slow phone line.
     pub(crate) upload_time: Duration,
+    /// What is done at one time.
+    pub(crate) at_once: AtOnce,
 }
 
 fn per(period: Duration, count: u32) -> Quota {
@@ -64,6 +66,12 @@ impl Limits {
         Self::new([1_000_000; 7])
     }
 
+    /// The same, with so much at one time.
+    #[must_use]
+    pub fn with(self, at_once: AtOnce) -> Self {
+        Self { at_once, ..self }
+    }
+
     fn new([ask, mail, anywhere, link, verify, picture, write]: [u32; 7]) -> Self {
         let limiter = |way, quota| (way, DefaultKeyedRateLimiter::keyed(quota));
         Self {
@@ -78,6 +86,7 @@ impl Limits {
             ],
             form_time: Duration::from_secs(30),
             upload_time: Duration::from_secs(300),
+            at_once: AtOnce::default(),
         }
     }
 

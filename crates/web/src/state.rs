@@ -21,7 +21,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Vitals, error::Fault, limits::Limits};
+use crate::{Vitals, error::Fault, limits::Limits, shed::Load};
 
 /// Settings of this room.
 #[derive(Clone, Debug)]
@@ -108,6 +108,8 @@ struct Shared {
     kept: Mutex<HashMap<String, Kept>>,
     /// Uploads that are verified at once: each may hold its whole upload, so they are few.
     verifying: Semaphore,
+    /// What is under way.
+    load: Load,
     /// What the program knows of itself, once it runs.
     vitals: OnceLock<Arc<dyn Vitals>>,
     /// When a durable write was last proved.
@@ -124,8 +126,10 @@ const KEEP: usize = 256;
 impl App {
     /// Wraps the parts.
     pub fn new(parts: Parts) -> Self {
+        let load = Load::new(parts.limits.at_once);
         Self(Arc::new(Shared {
             parts,
+            load,
             kept: Mutex::default(),
             verifying: Semaphore::new(VERIFY_AT_ONCE),
             vitals: OnceLock::new(),
@@ -136,6 +140,10 @@ impl App {
     /// Tells `/readyz` whom to ask about worker and clock; the first one told stays.
     pub fn watched_by(&self, vitals: Arc<dyn Vitals>) {
         let _stays = self.0.vitals.set(vitals);
+    }
+
+    pub(crate) fn load(&self) -> &Load {
+        &self.0.load
     }
 
     pub(crate) fn vitals(&self) -> Option<&Arc<dyn Vitals>> {

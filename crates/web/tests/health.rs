@@ -171,7 +171,10 @@ async fn nothing_is_signed_by_a_clock_that_is_wrong() {
         server.clock.advance_seconds(6);
         server.worker.drain().await;
         let dates = dates(&mut browser).await.unwrap();
-        assert!(dates.iter().all(|at| UtcMillis::parse_rfc3339(at).is_some_and(|at| (START..START.plus_seconds(60)).contains(&at))), "{dates:?}");
+        assert!(
+            dates.iter().all(|at| UtcMillis::parse_rfc3339(at).is_some_and(|at| (START..START.plus_seconds(60)).contains(&at))),
+            "{dates:?}"
+        );
     }
     // A step of less than an hour is an alarm, and stops no signing: the time told goes on as before.
     let server = server().await;

@@ -93,7 +93,8 @@ async fn stays(stream: &mut TcpStream) -> bool {
 #[tokio::test]
 async fn a_head_that_does_not_come_is_not_waited_for() {
     let server = Server::start(short()).await;
-    let mut slow = vec![server.connect().await, server.write(b"GET / HTTP/1.1\r\nhost:").await, server.write(b"PRI * HTTP/2.0\r\n\r\nSM").await];
+    let mut slow =
+        vec![server.connect().await, server.write(b"GET / HTTP/1.1\r\nhost:").await, server.write(b"PRI * HTTP/2.0\r\n\r\nSM").await];
     // A second request may be as slow as the first, no slower.
     let mut kept = server.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(one(&mut kept).await.contains("here"));
@@ -161,7 +162,8 @@ async fn an_exchange_that_never_ends_is_ended() {
 #[tokio::test]
 async fn at_the_cap_new_connections_wait_for_a_place() {
     let server = Server::start(Limits { total: 2, ..patient() }).await;
-    let held = (server.write(b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await, server.write(b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await);
+    let held =
+        (server.write(b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await, server.write(b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await);
     let mut third = server.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(stays(&mut third).await);
     drop(held);

@@ -4,7 +4,13 @@
 use std::sync::Arc;
 
 use assay_badge::Issuer;
-use assay_core::{Chance, Clock, UtcMillis, chance::SeededChance, clock::{SetClock, WatchedClock}, mail::Mail, programme::Programme};
+use assay_core::{
+    Chance, Clock, UtcMillis,
+    chance::SeededChance,
+    clock::{SetClock, WatchedClock},
+    mail::Mail,
+    programme::Programme,
+};
 use assay_fixtures::{START, World};
 use assay_items::Item;
 use assay_jobs::{FileJournal, Outbox, Worker, WorkerParts};
@@ -74,8 +80,7 @@ impl Server {
         let world = World::new().await;
         world.publish(programme, items).await;
         let clock = SetClock::new(START);
-        let told: Arc<dyn Clock> =
-            if options.watched_clock { Arc::new(WatchedClock::new(clock.clone())) } else { Arc::new(clock.clone()) };
+        let told: Arc<dyn Clock> = if options.watched_clock { Arc::new(WatchedClock::new(clock.clone())) } else { Arc::new(clock.clone()) };
         let chance: Arc<dyn Chance> = Arc::new(SeededChance::new([7; 32]));
         let from = jiff::Timestamp::from_millisecond(START.0).unwrap();
         let issuer = Arc::new(Issuer::demonstration("Test issuer", BASE, [3; 32], from));
