@@ -36,7 +36,16 @@ pub struct Server {
 impl Server {
     /// Starts `assay ARGS` and waits until it can take requests.
     pub fn start<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_assay")).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_assay")).args(args))
+    }
+
+    /// The same, however it is started.
+    pub fn spawn(command: &mut Command) -> Self {
+        Self::ready(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Waits until it can take requests.
+    pub fn ready(mut child: Child) -> Self {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(url) = line.trim().strip_prefix("Assay is ready at ") else {
@@ -92,6 +101,11 @@ impl Page {
     }
 }
 
+fn agent(seconds: u64, kept: usize) -> Agent {
+    let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
+    config.timeout_global(Some(Duration::from_secs(seconds))).max_idle_connections(kept).build().new_agent()
+}
+
 /// One browser: its cookie, and no idea where the server is this time.
 #[derive(Clone)]
 pub struct Browser {
@@ -101,9 +115,12 @@ pub struct Browser {
 
 impl Browser {
     pub fn new() -> Self {
-        let config =
-            Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None).timeout_global(Some(Duration::from_secs(20)));
-        Self { agent: config.build().new_agent(), cookie: String::new() }
+        Self { agent: agent(20, 10), cookie: String::new() }
+    }
+
+    /// The same person on a browser that waits long, and keeps its connections or makes a new one each time.
+    pub fn patient(&self, keeps: bool) -> Self {
+        Self { agent: agent(180, if keeps { 10 } else { 0 }), cookie: self.cookie.clone() }
     }
 
     fn page(&mut self, response: Response<ureq::Body>) -> Result<Page, ureq::Error> {
@@ -139,9 +156,9 @@ pub fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
     text.split(before).skip(1).filter_map(|rest| rest.split(after).next()).collect()
 }
 
-/// Asks again until there is an answer, for ten seconds at most.
+/// Asks again until there is an answer, for a minute at most.
 pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..200 {
+    for _ in 0..1200 {
         if let Some(found) = ask() {
             return found;
         }

@@ -13,7 +13,7 @@ use assay_core::{
 };
 use assay_fixtures::{START, World};
 use assay_items::Item;
-use assay_jobs::{FileJournal, Outbox, Worker, WorkerParts};
+use assay_jobs::{FileJournal, Mailer, Outbox, Worker, WorkerParts};
 use assay_store::{Bell, Store, queries::CurrentProgrammes};
 use assay_web::{App, Demo, Egress, Fetching, Limits, Parts, SamplePerson, Settings, app};
 use axum::{
@@ -63,15 +63,54 @@ pub struct Options {
     pub limits: Limits,
     /// As the program does it; without, whoever sets the clock sets the server's time.
     pub watched_clock: bool,
+    /// What stands between the worker and the outbox.
+    pub mailer: Option<fn(Arc<Outbox>) -> Arc<dyn Mailer>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { demo: false, limits: Limits::relaxed(), watched_clock: true }
+        Self { demo: false, limits: Limits::relaxed(), watched_clock: true, mailer: None }
+    }
+}
+
+async fn parts(
+    world: &World,
+    clock: Arc<dyn Clock>,
+    issuer: Arc<Issuer>,
+    bell: Arc<Bell>,
+    limits: Limits,
+    demo: Option<Arc<dyn Demo>>,
+) -> Parts {
+    Parts {
+        store: world.store.clone(),
+        clock,
+        chance: Arc::new(SeededChance::new([8; 32])),
+        issuer,
+        issuer_id: world.issuer,
+        secret: [9; 32],
+        settings: Settings {
+            base_url: BASE.into(),
+            issuer_name: "Test issuer".into(),
+            contact: "help@assay.test".into(),
+            behind_proxy: false,
+        },
+        programmes: world.store.read(CurrentProgrammes { issuer: world.issuer }).await.unwrap(),
+        bell,
+        limits,
+        egress: Arc::new(NoEgress),
+        demo,
     }
 }
 
 impl Server {
+    /// Another door to the same rooms.
+    pub async fn door(&self, limits: Limits, behind_proxy: bool) -> Router {
+        let clock = Arc::new(self.clock.clone());
+        let mut parts = parts(&self.world, clock, Arc::clone(&self.app.issuer), Arc::clone(&self.app.bell), limits, None).await;
+        parts.settings.behind_proxy = behind_proxy;
+        app(App::new(parts))
+    }
+
     pub async fn new(programme: &Programme, items: Vec<Item>) -> Self {
         Self::with(programme, items, Options::default()).await
     }
@@ -90,32 +129,14 @@ impl Server {
         let worker = Worker::new(WorkerParts {
             store: world.store.clone(),
             clock: Arc::clone(&told),
-            chance: Arc::clone(&chance),
+            chance,
             issuer: Arc::clone(&issuer),
-            mailer: outbox.clone(),
+            mailer: options.mailer.map_or_else(|| outbox.clone() as Arc<dyn Mailer>, |careless| careless(outbox.clone())),
             journal: Arc::new(FileJournal::new(&journal)),
             bell: Arc::clone(&bell),
         });
         let demo: Option<Arc<dyn Demo>> = if options.demo { Some(Arc::new(TestDemo(outbox.clone(), clock.clone()))) } else { None };
-        let parts = Parts {
-            store: world.store.clone(),
-            clock: Arc::clone(&told),
-            chance,
-            issuer,
-            issuer_id: world.issuer,
-            secret: [9; 32],
-            settings: Settings {
-                base_url: BASE.into(),
-                issuer_name: "Test issuer".into(),
-                contact: "help@assay.test".into(),
-                behind_proxy: false,
-            },
-            programmes: world.store.read(CurrentProgrammes { issuer: world.issuer }).await.unwrap(),
-            bell,
-            limits: options.limits,
-            egress: Arc::new(NoEgress),
-            demo,
-        };
+        let parts = parts(&world, told, issuer, bell, options.limits, demo).await;
         let shared = App::new(parts);
         Self { router: app(shared.clone()), app: shared, store: world.store.clone(), clock, outbox, worker, world, journal }
     }
@@ -125,7 +146,7 @@ impl Server {
     }
 
     pub fn browser(&self) -> Browser<'_> {
-        Browser { server: self, cookie: None, log: Vec::new() }
+        Browser { server: self, door: self.router.clone(), cookie: None, log: Vec::new() }
     }
 
     /// A browser that has signed in by the mailed link.
@@ -161,6 +182,7 @@ impl Answer {
 
 pub struct Browser<'a> {
     pub server: &'a Server,
+    pub door: Router,
     pub cookie: Option<String>,
     /// Everything that came back.
     pub log: Vec<Answer>,
@@ -169,7 +191,7 @@ pub struct Browser<'a> {
 impl Browser<'_> {
     pub async fn send(&mut self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().to_string(), request.uri().to_string());
-        let response = self.server.router.clone().oneshot(request).await.unwrap();
+        let response = self.door.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         for cookie in parts.headers.get_all(header::SET_COOKIE) {
             self.cookie = Some(cookie.to_str().unwrap().split(';').next().unwrap().to_owned());
