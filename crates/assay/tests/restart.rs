@@ -85,8 +85,9 @@ fn restarts_under_load_fail_no_request() {
     let folder = tempfile::tempdir().unwrap();
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
-    let mut server = Server::ready(start(&socket, folder.path()));
-    assert_eq!(server.url, url);
+    let first = Server::ready(start(&socket, folder.path()));
+    assert_eq!(first.url, url);
+    let mut server = Some(first);
     let mut people: Vec<(Browser, String)> = (0..4)
         .map(|n| {
             let mut browser = signed_in(&url, &format!("restart-{n}@example.org"));
@@ -112,13 +113,13 @@ fn restarts_under_load_fail_no_request() {
                 let next = start(&socket, folder.path());
                 // Let it come as far as the lock.
                 thread::sleep(Duration::from_millis(100));
-                assert_eq!(server.terminate().code(), Some(0));
+                assert_eq!(server.take().unwrap().terminate().code(), Some(0));
                 next
             } else {
-                assert_eq!(server.terminate().code(), Some(0));
+                assert_eq!(server.take().unwrap().terminate().code(), Some(0));
                 start(&socket, folder.path())
             };
-            server = Server::ready(next);
+            server = Some(Server::ready(next));
         }
         thread::sleep(Duration::from_millis(300));
         over.store(true, Ordering::SeqCst);
@@ -142,7 +143,7 @@ fn restarts_under_load_fail_no_request() {
         let handed_in = browser.post(&format!("{url}{attempt}/submit"), &[("confirm", "yes")]).unwrap();
         assert_eq!(handed_in.location, format!("{attempt}/result"));
     }
-    assert_eq!(server.terminate().code(), Some(0));
+    assert_eq!(server.take().unwrap().terminate().code(), Some(0));
 }
 
 /// What the kept socket is for: without it, a restart is felt.
