@@ -45,8 +45,11 @@ pub(crate) fn mail_server() -> Result<(), String> {
 
 /// What sets the clock of the program in the clock test.
 pub(crate) fn false_time() -> Result<(), String> {
-    let below = |folder: &str| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path().join("faketime/libfaketime.so.1"));
-    let there = || below("/usr/lib").chain(below("/usr/lib64")).chain(["/usr/lib/faketime/libfaketime.so.1".into()]).any(|path| path.is_file());
+    let below = |folder: &str| {
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path().join("faketime/libfaketime.so.1"))
+    };
+    let there =
+        || below("/usr/lib").chain(below("/usr/lib64")).chain(["/usr/lib/faketime/libfaketime.so.1".into()]).any(|path| path.is_file());
     if there() {
         return Ok(());
     }

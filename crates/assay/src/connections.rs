@@ -111,7 +111,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits,
         let taken = tokio::select! {
             biased;
             () = told(&mut leave) => break,
-            taken = take(&listener, &places) => taken,
+            taken = take(|| listener.accept(), &places) => taken,
         };
         let Some((stream, peer, place)) = taken else { break };
         let (shared, leave) = (Arc::clone(&shared), leave.clone());
@@ -143,15 +143,18 @@ async fn told(leave: &mut watch::Receiver<bool>) {
 }
 
 /// The next connection, once there is a place for it. Errors are survived.
-async fn take(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+async fn take<A: Future<Output = io::Result<(TcpStream, SocketAddr)>>>(
+    accept: impl Fn() -> A,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     loop {
-        match listener.accept().await {
+        match accept().await {
             Ok((stream, peer)) => return Some((stream, peer, place)),
             // That connection is gone; the next may be well.
             Err(error) if of_one_connection(&error) => {}
             Err(error) => {
-                tracing::error!(%error, pause_ms = SHORT_OF_ROOM.as_millis() as u64, "no connection can be taken; is the limit of open files too low?");
+                tracing::error!(%error, pause_ms = SHORT_OF_ROOM.as_millis(), "no connection can be taken; is the limit of open files too low?");
                 metrics::counter!("assay_accept_errors_total").increment(1);
                 sleep(SHORT_OF_ROOM).await;
             }

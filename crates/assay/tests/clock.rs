@@ -11,7 +11,9 @@ use running::{Browser, Server, between, wait_for};
 
 /// Debian keeps it in a folder of its own, below the architecture's.
 fn library() -> Option<PathBuf> {
-    let below = |folder: &str| fs::read_dir(folder).ok().into_iter().flatten().flatten().map(|entry| entry.path().join("faketime/libfaketime.so.1"));
+    let below = |folder: &str| {
+        fs::read_dir(folder).ok().into_iter().flatten().flatten().map(|entry| entry.path().join("faketime/libfaketime.so.1"))
+    };
     below("/usr/lib").chain(below("/usr/lib64")).chain([PathBuf::from("/usr/lib/faketime/libfaketime.so.1")]).find(|path| path.is_file())
 }
 

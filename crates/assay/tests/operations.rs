@@ -170,7 +170,13 @@ fn every_block_of_commands_does_what_the_page_says() {
     let code = here.run("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8080/metrics").stdout;
     assert_eq!(String::from_utf8_lossy(&code), "404");
     let figures = String::from_utf8(here.run("curl -fsS http://127.0.0.1:9100/metrics").stdout).unwrap();
-    for name in ["assay_write_queue 0", "assay_jobs_open{kind=\"issue\"} 0", "assay_connections_open 1", "assay_clock_alarm 0", "assay_database_answers 1"] {
+    for name in [
+        "assay_write_queue 0",
+        "assay_jobs_open{kind=\"issue\"} 0",
+        "assay_connections_open 1",
+        "assay_clock_alarm 0",
+        "assay_database_answers 1",
+    ] {
         assert!(figures.lines().any(|line| line == name), "{name} is not in\n{figures}");
     }
     assert!(figures.contains("assay_commit_seconds_bucket") && figures.contains("assay_request_seconds_bucket"), "{figures}");
@@ -189,10 +195,14 @@ fn every_setting_and_every_figure_is_on_the_page() {
     let keys: Vec<&str> = quoted(known).collect();
     assert!(keys.len() > 8 && keys.contains(&"metrics"), "{keys:?}");
     for key in keys {
-        assert!(PAGE.contains(&format!("| `{key}` |")) || PAGE.contains(&format!("| `[{key}]`")) || PAGE.contains(&format!("| `[{key}.")), "{key}");
+        assert!(
+            PAGE.contains(&format!("| `{key}` |")) || PAGE.contains(&format!("| `[{key}]`")) || PAGE.contains(&format!("| `[{key}.")),
+            "{key}"
+        );
     }
     let figures = include_str!("../src/figures.rs");
-    let names: Vec<&str> = figures.lines().filter(|line| line.trim_start().starts_with("(\"assay_")).flat_map(|line| quoted(line).take(1)).collect();
+    let names: Vec<&str> =
+        figures.lines().filter(|line| line.trim_start().starts_with("(\"assay_")).flat_map(|line| quoted(line).take(1)).collect();
     assert!(names.len() > 15, "{names:?}");
     for name in names {
         assert!(PAGE.contains(&format!("`{name}`")), "{name}");

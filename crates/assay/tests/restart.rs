@@ -9,7 +9,7 @@ mod running;
 
 use std::{
     net::TcpListener,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::net::UnixDatagram},
     path::Path,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -144,6 +144,25 @@ fn restarts_under_load_fail_no_request() {
         assert_eq!(handed_in.location, format!("{attempt}/result"));
     }
     assert_eq!(server.take().unwrap().terminate().code(), Some(0));
+}
+
+#[test]
+fn a_service_manager_is_told_of_beginning_life_and_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let notices = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    notices.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let next = || {
+        let mut buffer = [0; 256];
+        let n = notices.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..n]).trim().to_owned()
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+    command.args(["demo", "--listen", "127.0.0.1:0"]);
+    let server = Server::spawn(command.env("NOTIFY_SOCKET", folder.path().join("notify")).env("WATCHDOG_USEC", "600000"));
+    assert_eq!([next(), next(), next()], ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]);
+    assert_eq!(server.terminate().code(), Some(0));
+    let last = std::iter::from_fn(|| Some(next())).find(|notice| notice != "WATCHDOG=1");
+    assert_eq!(last.as_deref(), Some("STOPPING=1"));
 }
 
 /// What the kept socket is for: without it, a restart is felt.

@@ -14,7 +14,7 @@ use assay_core::{UtcMillis, mail::Mail};
 use assay_fixtures::{items, programme};
 use assay_jobs::{Mailer, Outbox, Sending};
 use axum::http::StatusCode;
-use common::{Options, Server};
+use common::{Between, Options, Server};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Everything that was logged.
@@ -51,7 +51,7 @@ impl Mailer for Careless {
 }
 
 /// From the first page to the badge, with mistakes and things that fail on the way. Answers what is personal or secret in it.
-async fn story(mailer: Option<fn(Arc<Outbox>) -> Arc<dyn Mailer>>) -> Vec<String> {
+async fn story(mailer: Option<Between>) -> Vec<String> {
     let sample = programme(4, 3);
     let server = Server::with(&sample, items(&sample, 12, |_| 1), Options { mailer, ..Options::default() }).await;
     let (address, name) = ("quillfeather@canary.example", "Zebedee+Canarywharf");
@@ -96,7 +96,8 @@ async fn story(mailer: Option<fn(Arc<Outbox>) -> Arc<dyn Mailer>>) -> Vec<String
 fn found(secrets: &[String]) -> Vec<(String, String)> {
     let log = String::from_utf8_lossy(&CAPTURED.0.lock().unwrap()).into_owned();
     let lower = log.to_lowercase();
-    let line = |secret: &String| lower.lines().find(|line| line.contains(&secret.to_lowercase())).map(|line| (secret.clone(), line.to_owned()));
+    let line =
+        |secret: &String| lower.lines().find(|line| line.contains(&secret.to_lowercase())).map(|line| (secret.clone(), line.to_owned()));
     secrets.iter().filter_map(line).collect()
 }
 
@@ -108,10 +109,13 @@ async fn no_log_line_holds_anything_personal_or_secret() {
     let secrets = story(None).await;
     let log = String::from_utf8_lossy(&CAPTURED.0.lock().unwrap()).into_owned();
     // It was listened to: all rooms, at the level of debugging, and requests with all that ties their lines together.
-    for part in ["\"level\":\"DEBUG\"", "sqlx", "\"target\":\"assay_web::told\"", "/attempts/{attempt}/questions/{position}/answer", "\"ms\":"] {
+    for part in
+        ["\"level\":\"DEBUG\"", "sqlx", "\"target\":\"assay_web::told\"", "/attempts/{attempt}/questions/{position}/answer", "\"ms\":"]
+    {
         assert!(log.contains(part), "{part} is not in the log");
     }
-    let answered = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()).find(|line| line["message"] == "answered");
+    let answered =
+        log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()).find(|line| line["message"] == "answered");
     let span = &answered.unwrap()["span"];
     assert!(span["id"].as_str().is_some_and(|id| id.len() == 10) && span["method"].is_string() && span["route"].is_string(), "{span}");
     assert_eq!(found(&secrets), [], "the log holds these");

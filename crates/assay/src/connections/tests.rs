@@ -208,6 +208,35 @@ async fn leaving_answers_what_is_under_way_and_what_was_just_connected() {
     assert!(TcpStream::connect(server.address).await.is_err());
 }
 
+#[tokio::test]
+async fn both_versions_are_spoken_and_a_silent_one_of_http2_is_not_kept() {
+    let server = Server::start(short()).await;
+    // The preface and empty settings; what comes first in return are settings as well (RFC 9113, 3.4).
+    let mut stream = server.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let mut frame = [0; 9];
+    timeout(PATIENCE, stream.read_exact(&mut frame)).await.unwrap().unwrap();
+    assert_eq!(frame[3], 4);
+    assert!(rest(&mut stream).await.is_some(), "still open");
+    assert!(server.is_served().await);
+}
+
+#[tokio::test]
+async fn errors_of_taking_a_connection_are_survived() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    // Too many open files (of the process, of the system), no memory for sockets, a connection that went away.
+    let faults = Mutex::new(vec![24, 23, 105, 103]);
+    let accept = || async {
+        let fault = faults.lock().unwrap().pop();
+        match fault {
+            Some(code) => Err(io::Error::from_raw_os_error(code)),
+            None => listener.accept().await,
+        }
+    };
+    let taken = timeout(PATIENCE, take(accept, &Arc::new(Semaphore::new(1)))).await.unwrap();
+    assert!(taken.is_some() && faults.lock().unwrap().is_empty());
+}
+
 #[test]
 fn a_subscriber_of_ipv6_is_one_place() {
     let coarse = |text: &str| coarse(text.parse().unwrap()).to_string();

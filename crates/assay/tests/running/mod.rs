@@ -50,13 +50,14 @@ impl Server {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(url) = line.trim().strip_prefix("Assay is ready at ") else {
             let mut words = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+            child.stderr.take().map(|mut stream| stream.read_to_string(&mut words));
             panic!("not ready: {line:?} {words}");
         };
         let url = url.to_owned();
         // Whoever does not read it stops the server once the pipe is full.
-        let mut words = child.stderr.take().unwrap();
-        thread::spawn(move || std::io::copy(&mut words, &mut std::io::sink()));
+        if let Some(mut words) = child.stderr.take() {
+            thread::spawn(move || std::io::copy(&mut words, &mut std::io::sink()));
+        }
         Self { child, url }
     }
 

@@ -58,13 +58,16 @@ pub struct Server {
     pub journal: std::path::PathBuf,
 }
 
+/// A mailer before the outbox.
+pub type Between = fn(Arc<Outbox>) -> Arc<dyn Mailer>;
+
 pub struct Options {
     pub demo: bool,
     pub limits: Limits,
     /// As the program does it; without, whoever sets the clock sets the server's time.
     pub watched_clock: bool,
     /// What stands between the worker and the outbox.
-    pub mailer: Option<fn(Arc<Outbox>) -> Arc<dyn Mailer>>,
+    pub mailer: Option<Between>,
 }
 
 impl Default for Options {
