@@ -34,7 +34,7 @@ const COUNTERS: [(&str, &str); 10] = [
     ("assay_badges_issued_total", "Badges signed and stored."),
     ("assay_jobs_total", "Jobs that were worked on, by kind and outcome: done, later, clock, given-up."),
     ("assay_mails_total", "Mails handed over, by outcome: sent, not-taken, refused, unwritable."),
-    ("assay_shed_total", "Requests answered 503 because others come first, by class. Refusals of a full queue are in assay_answers_refused_total."),
+    ("assay_shed_total", "Requests answered 503 because others come first, by class; a full queue is in assay_answers_refused_total."),
     ("assay_clock_alarms_total", "Times that the machine's clock was found wrong."),
     ("assay_connections_cut_total", "Connections ended by force, by why: slow-head, slow-read, too-long."),
     ("assay_connections_refused_total", "Connections refused because their address had too many."),
