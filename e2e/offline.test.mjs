@@ -71,3 +71,47 @@ test('the server is killed: nothing that was called saved is gone', async () => 
   await page.goto(`${attempt}/questions/6`);
   assert.deepEqual(await chosen(page), waiting, 'what was chosen while the server was away');
 });
+
+/** The first `times` saves of this device are answered as by a server that has too much to do; when they came is written down. */
+async function busy(context, times, seconds) {
+  const came = [];
+  await context.route('**/answer', (route) => {
+    came.push(Date.now());
+    if (came.length > times) return route.continue();
+    return route.fulfill({ status: 503, headers: { 'retry-after': String(seconds), 'content-type': 'application/json' }, body: '{"title":"The server is busy"}' });
+  });
+  return came;
+}
+
+test('a busy server: the answer is kept, and sent again when the server said so', async () => {
+  const { context, page } = await here.device();
+  await signInByMail(page, 'rush.hour@example.org');
+  await begin(page);
+  const came = await busy(context, 2, 3);
+  await choices(page).nth(1).check();
+  await page.getByText(/server is busy.*kept on this device/i).first().waitFor();
+  assert.equal(await page.getByText(/Saved \d\d:\d\d/).count(), 0);
+  const wanted = await chosen(page);
+  await saved(page);
+  assert.equal(came.length, 3);
+  for (const [n, at] of came.slice(1).entries()) assert.ok(at - came[n] >= 2900, `try ${n + 2} came ${at - came[n]} ms after the one before, not 3 s`);
+  await context.unroute('**/answer');
+  await page.reload();
+  assert.deepEqual(await chosen(page), wanted);
+});
+
+test('a busy server: an answer that is still here is sent from the review page too', async () => {
+  const { context, page } = await here.device();
+  await signInByMail(page, 'rush.review@example.org');
+  const attempt = await begin(page);
+  await busy(context, 3, 1);
+  await choices(page).nth(1).check();
+  await page.getByText(KEPT).first().waitFor();
+  const wanted = await chosen(page);
+  page.on('dialog', (dialog) => dialog.accept());
+  await page.goto(`${attempt}/review`);
+  await page.getByText(/kept on this device: question 1/i).first().waitFor();
+  await page.waitForFunction(() => !Object.keys(localStorage).some((key) => /^assay:[^:]+:\d+$/.test(key)), undefined, { timeout: 60_000 });
+  await page.goto(`${attempt}/questions/1`);
+  assert.deepEqual(await chosen(page), wanted);
+});

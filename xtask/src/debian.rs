@@ -42,3 +42,17 @@ pub(crate) fn mail_server() -> Result<(), String> {
     install(&["python3-aiosmtpd"])?;
     if there() { Ok(()) } else { Err("python3-aiosmtpd is installed, but Python does not find it".to_owned()) }
 }
+
+/// What sets the clock of the program in the clock test.
+pub(crate) fn false_time() -> Result<(), String> {
+    let below = |folder: &str| {
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path().join("faketime/libfaketime.so.1"))
+    };
+    let there =
+        || below("/usr/lib").chain(below("/usr/lib64")).chain(["/usr/lib/faketime/libfaketime.so.1".into()]).any(|path| path.is_file());
+    if there() {
+        return Ok(());
+    }
+    install(&["libfaketime"])?;
+    if there() { Ok(()) } else { Err("libfaketime is installed, but not where the test looks for it".to_owned()) }
+}

@@ -14,6 +14,11 @@ pub(crate) fn run(rest: &[String]) -> Step {
     if let Err(words) = debian::mail_server() {
         step.skip(format!("mail over a real server: {words}"));
     }
+    if cfg!(target_os = "linux")
+        && let Err(words) = debian::false_time()
+    {
+        step.skip(format!("a machine whose clock is set: {words}"));
+    }
     let server = postgres::Server::start().map_err(|words| step.skip(format!("everything over PostgreSQL: {words}"))).ok();
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     if read(&mut cargo(&["nextest", "--version"])).is_ok() {

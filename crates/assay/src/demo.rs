@@ -11,19 +11,20 @@ use std::{
 };
 
 use assay_badge::{Issuer, SigningKey};
-use assay_core::{Chance, Clock, UtcMillis, clock::DAY_SECONDS, clock::ShiftedClock, ids::IssuerId, mail::Mail};
+use assay_core::{Chance, Clock, UtcMillis, clock::DAY_SECONDS, clock::ShiftedClock, clock::WatchedClock, ids::IssuerId, mail::Mail};
 use assay_jobs::{FileJournal, Outbox, Worker, WorkerParts};
 use assay_store::{Bell, Store, commands::EnsureIssuer};
 use assay_web::{App, Demo, Limits, Parts, SamplePerson};
 use tokio::net::TcpListener;
 
 use crate::{
+    connections,
     egress::Outward,
     failure::Failure,
     folder::DataFolder,
-    packs, progress,
+    manager, packs, progress,
     sample::{self, Seeding},
-    server,
+    server::{self, Serving},
     system::{SystemChance, SystemClock, timestamp},
 };
 
@@ -55,6 +56,8 @@ pub(crate) struct Args {
 
 /// Runs the subcommand.
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let handed = manager::socket()?;
+    let handed_over = handed.is_some();
     // Removed when this goes out of scope, at the end.
     let temporary = match &args.data {
         Some(_) => None,
@@ -67,13 +70,18 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     };
     let root = args.data.clone().or_else(|| temporary.as_ref().map(|t| t.path().to_owned())).unwrap_or_default();
     let folder = Arc::new(DataFolder::open(&root, SLUG)?);
-    let _lock = folder.lock()?;
-    let listener = listen(&folder, args.listen).await?;
+    let _lock = folder.lock_for(handed_over).await?;
+    let listener = match handed {
+        Some(listener) => listener,
+        None => listen(&folder, args.listen).await?,
+    };
     let taken = listener.local_addr().map_err(|e| Failure::while_doing("the address is not known", e))?;
     let address = format!("http://{}", reachable(taken));
     let (app, worker) = assemble(&folder, &address).await?;
     explain(&address, &folder, taken, temporary.is_some());
-    server::run(listener, app, worker, &address).await?;
+    // Everybody comes from this machine, load tests too.
+    let limits = connections::Limits::new(connections::fitting(connections::TOTAL), None);
+    server::run(Serving { listener, app, worker, limits, address, figures: None }).await?;
     eprintln!(
         "{}",
         if temporary.is_some() {
@@ -119,7 +127,7 @@ async fn listen(folder: &DataFolder, wish: Option<SocketAddr>) -> Result<TcpList
 async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, WorkerParts), Failure> {
     let chance: Arc<dyn Chance> = Arc::new(SystemChance);
     let moved = moved_seconds(folder);
-    let shifted = Arc::new(ShiftedClock::new(SystemClock));
+    let shifted = Arc::new(ShiftedClock::new(WatchedClock::new(SystemClock)));
     shifted.advance_seconds(moved);
     let clock: Arc<dyn Clock> = Arc::clone(&shifted) as Arc<dyn Clock>;
     let issuer = Arc::new(issuer(folder, address, &*chance, &*clock)?);
@@ -231,7 +239,7 @@ fn explain(address: &str, folder: &DataFolder, taken: SocketAddr, temporary: boo
 /// What only a demonstration can do.
 struct Demonstration {
     outbox: Arc<Outbox>,
-    clock: Arc<ShiftedClock<SystemClock>>,
+    clock: Arc<ShiftedClock<WatchedClock<SystemClock>>>,
     moved: AtomicI64,
     folder: Arc<DataFolder>,
     people: Vec<SamplePerson>,

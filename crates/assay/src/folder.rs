@@ -15,10 +15,15 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use assay_badge::KeyHistory;
 use assay_core::Chance;
+
+/// How long a server waits for the one before it; longer than that one may take to end.
+const HAND_OVER: Duration = Duration::from_secs(40);
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 /// What is wrong with the data folder.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +148,23 @@ impl DataFolder {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(FolderError::InUse(self.root.display().to_string())),
             Err(TryLockError::Error(reason)) => Err(system(&path)(reason)),
+        }
+    }
+
+    /// Claims the folder; at a hand-over waits for the server before, which holds it until it has answered what was under way.
+    pub(crate) async fn lock_for(&self, handed_over: bool) -> Result<File, FolderError> {
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.lock() {
+                Err(FolderError::InUse(_)) if handed_over && waited < HAND_OVER => {
+                    if waited.is_zero() {
+                        eprintln!("Waiting for the server before this one, {} s at most: connections wait meanwhile.", HAND_OVER.as_secs());
+                    }
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                    waited += LOOK_AGAIN;
+                }
+                done => return done,
+            }
         }
     }
 

@@ -5,11 +5,15 @@
 
 mod beside;
 mod check;
+mod connections;
 mod demo;
 mod egress;
 mod failure;
+mod figures;
 mod folder;
 mod grant_time;
+mod logging;
+mod manager;
 mod out;
 mod packs;
 mod progress;
@@ -21,10 +25,9 @@ mod settings;
 mod system;
 mod verify;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use crate::failure::{Failure, USAGE};
 
@@ -62,10 +65,11 @@ fn main() -> ExitCode {
         }
     };
     let result = match cli.command {
-        Command::Demo(args) => logged("warn").and_then(|()| waiting(demo::run(args))),
-        Command::Serve(args) => logged("info").and_then(|()| waiting(serve::run(args))),
-        Command::Revoke(args) => logged("warn").and_then(|()| waiting(revoke::run(args))),
-        Command::GrantTime(args) => logged("warn").and_then(|()| waiting(grant_time::run(args))),
+        Command::Demo(args) => logged().and_then(|()| waiting(demo::run(args))),
+        // Logs by its settings.
+        Command::Serve(args) => waiting(serve::run(args)),
+        Command::Revoke(args) => logged().and_then(|()| waiting(revoke::run(args))),
+        Command::GrantTime(args) => logged().and_then(|()| waiting(grant_time::run(args))),
         Command::Check(args) => check::run(&args),
         Command::Verify(args) => verify::run(&args),
     };
@@ -75,15 +79,9 @@ fn main() -> ExitCode {
     })
 }
 
-/// Logs go to standard error. `ASSAY_LOG` (`info`, `assay_jobs=debug,warn`) says how much.
-fn logged(default: &str) -> Result<(), Failure> {
-    let filter = match std::env::var("ASSAY_LOG") {
-        Ok(wish) => EnvFilter::try_new(&wish)
-            .map_err(|e| Failure::Usage(format!("ASSAY_LOG is “{wish}”, which cannot be read ({e}); write a level such as info")))?,
-        Err(_) => EnvFilter::new(default),
-    };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).init();
-    Ok(())
+/// As people at a terminal want it.
+fn logged() -> Result<(), Failure> {
+    logging::start(logging::Form::Text, "warn")
 }
 
 /// Runs what waits for the network.

@@ -3,17 +3,20 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use assay_badge::{Issuer, KeyHistory, did_web};
-use assay_core::{Chance, Clock, ids::IssuerId};
+use assay_core::{Chance, Clock, clock::WatchedClock, ids::IssuerId};
 use assay_jobs::{FileJournal, Mailer, SmtpMailer, WorkerParts};
 use assay_pack::Pack;
 use assay_store::{Bell, Store, commands::EnsureIssuer};
 use assay_web::{App, Limits, Parts};
 
 use crate::{
+    connections,
     egress::Outward,
     failure::Failure,
+    figures::Figures,
     folder::DataFolder,
-    packs, progress, server,
+    logging, manager, packs, progress,
+    server::{self, Serving},
     settings::{Settings, SettingsError},
     system::{SystemChance, SystemClock, timestamp},
 };
@@ -31,11 +34,23 @@ pub(crate) struct Args {
 /// Runs the subcommand.
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let settings = Settings::read(&args.config)?;
+    logging::start(settings.log, "info")?;
     let packs = load_packs(&settings, &args)?;
-    let listener = server::listen(settings.listen, "Write another `listen` into the settings, or stop that program.").await?;
+    let handed = manager::socket()?;
+    let handed_over = handed.is_some();
+    let listener = match handed {
+        Some(listener) => listener,
+        None => server::listen(settings.listen, "Write another `listen` into the settings, or stop that program.").await?,
+    };
+    manager::refuse_open(&listener, &settings.public_url)?;
     let folder = DataFolder::open(&settings.data, &settings.issuer_slug)?;
-    let _lock = folder.lock()?;
-    let (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>) = (Arc::new(SystemClock), Arc::new(SystemChance));
+    let _lock = folder.lock_for(handed_over).await?;
+    // Now, since the server before this one has left the address.
+    let figures = match settings.metrics {
+        Some(address) => Some(Figures::install(address).await?),
+        None => None,
+    };
+    let (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>) = (Arc::new(WatchedClock::new(SystemClock)), Arc::new(SystemChance));
     let issuer = Arc::new(issuer(&settings, &folder, &*chance, &*clock)?);
     let secret = folder.secret("server.secret", &*chance)?;
     let store = Store::open_sqlite(&folder.database()).await?;
@@ -79,8 +94,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         egress: Arc::new(Outward::new()),
         demo: None,
     });
-    tracing::info!(listen = %settings.listen, public_url = settings.public_url, data = %settings.data.display(), "serving");
-    server::run(listener, app, worker, &settings.public_url).await?;
+    tracing::info!(public_url = settings.public_url, data = %settings.data.display(), "serving");
+    // A proxy's connections all come from one address.
+    let per_address = Some(settings.connections_per_address).filter(|_| !settings.behind_proxy);
+    let limits = connections::Limits::new(connections::fitting(settings.connections), per_address);
+    let address = settings.public_url;
+    server::run(Serving { listener, app, worker, limits, address, figures }).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,13 +8,12 @@ use assay_pack::Pack;
 use assay_store::{
     Store,
     commands::{Act, Publish},
-    queries::{CurrentProgramme, CurrentProgrammes},
+    queries::{CurrentProgramme, CurrentProgrammes, NewestTime},
 };
-use assay_web::App;
-use axum::serve::ListenerExt;
+use assay_web::{App, Vitals};
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{failure::Failure, out};
+use crate::{connections, failure::Failure, figures::Figures, manager, out};
 
 /// How long requests that are under way may take to end after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(10);
@@ -61,53 +60,94 @@ pub(crate) async fn publish(
     Ok(Programmes { offered, former })
 }
 
+/// What is served, and how.
+pub(crate) struct Serving {
+    /// Where connections come from.
+    pub(crate) listener: TcpListener,
+    /// The pages.
+    pub(crate) app: App,
+    /// Work after the answers.
+    pub(crate) worker: WorkerParts,
+    /// Connections.
+    pub(crate) limits: connections::Limits,
+    /// The address that is told.
+    pub(crate) address: String,
+    /// Figures, where they are wanted.
+    pub(crate) figures: Option<Figures>,
+}
+
 /// Serves until told to stop by Ctrl-C or SIGTERM, then ends cleanly: requests first, then the worker, then the database.
-pub(crate) async fn run(listener: TcpListener, app: App, worker: WorkerParts, address: &str) -> Result<(), Failure> {
-    let store = worker.store.clone();
-    // The folder's lock says that no other server uses this database: whatever is leased was left by a crash.
+pub(crate) async fn run(serving: Serving) -> Result<(), Failure> {
+    let Serving { listener, app, worker, limits, address, figures } = serving;
+    let (store, clock) = (worker.store.clone(), Arc::clone(&worker.clock));
+    let known = store.read(NewestTime { issuer: app.issuer_id }).await?.max(worker.journal.newest());
     let worker = Arc::new(Worker::new(worker));
+    if let Some(known) = known {
+        worker.know(known);
+    }
+    // The folder's lock says that no other server uses this database: whatever is leased was left by a crash.
     worker.take_over().await?;
+    app.watched_by(Arc::new(Watched(Arc::clone(&worker))));
     let asked = stop_asked()?;
     let (requests_over, rest) = watch::channel(false);
     let working = async {
         tokio::select! {
-            () = worker.run(rest.clone()) => {}
+            () = Arc::clone(&worker).run(rest.clone()) => {}
             () = after(rest.clone(), WORKER_GRACE) => tracing::warn!("the worker did not end in time; what it was doing is repeated at the next start"),
         }
     };
-    let serving = async {
-        let served = serve(listener, app, asked, address).await;
+    let figures = async {
+        if let Some(figures) = figures {
+            figures.serve(store.clone(), clock, rest.clone()).await;
+        }
+    };
+    let answering = async {
+        tokio::select! {
+            () = serve(listener, app, limits, asked, &address) => {}
+            () = manager::ready(Arc::clone(&worker)) => {}
+        }
         // The worker holds the other end until it has seen this.
         let _seen = requests_over.send(true);
-        served
     };
-    let (served, ()) = tokio::join!(serving, working);
+    tokio::join!(answering, working, figures);
     store.close().await;
-    served.map_err(|e| Failure::while_doing("the server ended", e))
+    Ok(())
 }
 
-async fn serve(listener: TcpListener, app: App, asked: impl Future<Output = ()> + Send + 'static, address: &str) -> std::io::Result<()> {
+/// What `/readyz` asks about.
+struct Watched(Arc<Worker>);
+
+impl Vitals for Watched {
+    fn worker(&self) -> Result<(), String> {
+        self.0.silence().map_or(Ok(()), Err)
+    }
+
+    fn clock(&self) -> Result<(), String> {
+        self.0.clock_trouble().map_or(Ok(()), Err)
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    app: App,
+    limits: connections::Limits,
+    asked: impl Future<Output = ()> + Send + 'static,
+    address: &str,
+) {
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
         asked.await;
+        manager::stopping();
         eprintln!("Stopping: no new connections; what is under way is finished. Ctrl-C again ends at once.");
         // Nobody listens when the server has ended by itself.
         let _ended = stop.send(true);
     });
-    let router = assay_web::app(app).into_make_service_with_connect_info::<SocketAddr>();
-    let listener = listener.tap_io(|stream| {
-        // Answers are small: waiting to fill a packet would only delay them.
-        let _slower = stream.set_nodelay(true);
-    });
-    let serving = axum::serve(listener, router).with_graceful_shutdown(after(stopped.clone(), Duration::ZERO));
+    let serving = connections::serve(listener, assay_web::app(app), limits, stopped.clone());
     // The one line on standard output, for people and for scripts that wait for it.
     out::line(format_args!("Assay is ready at {address}"));
     tokio::select! {
-        served = serving.into_future() => served,
-        () = after(stopped, GRACE) => {
-            tracing::warn!(seconds = GRACE.as_secs(), "some requests did not end in time and were cut off");
-            Ok(())
-        }
+        () = serving => {}
+        () = after(stopped, GRACE) => tracing::warn!(seconds = GRACE.as_secs(), "some requests did not end in time and were cut off"),
     }
 }
 

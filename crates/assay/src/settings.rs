@@ -17,6 +17,8 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+use crate::{connections, logging};
+
 /// The largest settings file, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
@@ -33,6 +35,14 @@ pub(crate) struct Settings {
     pub(crate) host: String,
     /// The client's address is in `X-Forwarded-For`.
     pub(crate) behind_proxy: bool,
+    /// Most connections at one time.
+    pub(crate) connections: usize,
+    /// Of these, from one address.
+    pub(crate) connections_per_address: usize,
+    /// What log lines look like.
+    pub(crate) log: logging::Form,
+    /// Where figures are read; nowhere, if not set.
+    pub(crate) metrics: Option<SocketAddr>,
     /// Name for people.
     pub(crate) issuer_name: String,
     /// Name in the database, never to be changed.
@@ -108,14 +118,33 @@ impl Settings {
         let text = text_of(bytes, MAX_BYTES)?;
         let root = parse(&text)?;
         let mut faults = Vec::new();
-        let known = ["data", "listen", "public_url", "behind_proxy", "packs", "issuer", "smtp", "entry"];
+        let known = [
+            "data",
+            "listen",
+            "public_url",
+            "behind_proxy",
+            "connections",
+            "connections_per_address",
+            "log",
+            "metrics",
+            "packs",
+            "issuer",
+            "smtp",
+            "entry",
+        ];
         let mut fields = Fields::new("the file", &root, &known, &mut faults);
         let data = fields.required_text("data", "the folder for database and keys, such as \"data\"");
         let listen = fields.required_text("listen", "such as \"127.0.0.1:8080\"");
-        let listen = listen.and_then(|found| read_listen(&found, &mut fields));
+        let listen = listen.and_then(|found| read_address("listen", &found, &mut fields));
         let public = fields.required_text("public_url", "such as \"https://badges.example.org\"");
         let public = public.and_then(|found| read_public_url(&found, &mut fields));
         let behind_proxy = fields.flag("behind_proxy").unwrap_or(false);
+        let mut count =
+            |name, else_so: usize| fields.whole(name, 1, 1_000_000).and_then(|found| usize::try_from(found.value).ok()).unwrap_or(else_so);
+        let connections = count("connections", connections::TOTAL);
+        let connections_per_address = count("connections_per_address", connections::PER_ADDRESS);
+        let log = fields.text("log").map_or(logging::Form::Text, |found| read_log(&found, &mut fields));
+        let metrics = fields.text("metrics").and_then(|found| read_address("metrics", &found, &mut fields)).map(|(_, address)| address);
         let packs = fields.required_texts("packs", "the programmes' folders, such as [\"packs/serverless\"]");
         let (issuer, smtp, entry) = (fields.required_table("issuer"), fields.required_table("smtp"), fields.get("entry"));
         if let (Some((listen_line, listen)), Some(public)) = (&listen, &public)
@@ -141,6 +170,10 @@ impl Settings {
                 public_url: public.url,
                 host: public.host,
                 behind_proxy,
+                connections,
+                connections_per_address,
+                log,
+                metrics,
                 issuer_name: issuer.0,
                 issuer_slug: issuer.1,
                 contact: issuer.2,
@@ -154,13 +187,24 @@ impl Settings {
     }
 }
 
-fn read_listen(found: &Located<String>, fields: &mut Fields<'_, '_>) -> Option<(u32, SocketAddr)> {
+fn read_log(found: &Located<String>, fields: &mut Fields<'_, '_>) -> logging::Form {
+    match found.value.as_str() {
+        "json" => logging::Form::Json,
+        "text" => logging::Form::Text,
+        other => {
+            fields.fault(found.line, format!("`log` is “{other}”"), "write \"text\" or \"json\"");
+            logging::Form::Text
+        }
+    }
+}
+
+fn read_address(name: &str, found: &Located<String>, fields: &mut Fields<'_, '_>) -> Option<(u32, SocketAddr)> {
     match found.value.parse() {
         Ok(address) => Some((found.line, address)),
         Err(_) => {
             fields.fault(
                 found.line,
-                format!("`listen` is “{}”, which is not an address with a port", found.value),
+                format!("`{name}` is “{}”, which is not an address with a port", found.value),
                 "write an IP address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\"",
             );
             None
@@ -341,80 +385,4 @@ fn node(spanned: &Spanned<DeValue<'_>>, lines: &Lines) -> Node {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = r#"
-data = "data"
-listen = "127.0.0.1:8080"
-public_url = "https://Badges.example.org/"
-packs = ["packs/a", "/packs/b"]
-
-[issuer]
-name = "Example Office"
-slug = "example"
-contact = "badges@example.org"
-
-[smtp]
-url = "smtp://127.0.0.1:2525"
-from = "Badges <badges@example.org>"
-
-[entry.a]
-who = "domains"
-domains = ["Example.ORG"]
-tries_a_year = 3
-"#;
-
-    fn read(text: &str) -> Result<Settings, Vec<Fault>> {
-        Settings::from_bytes(text.as_bytes(), Path::new("/etc/assay"))
-    }
-
-    #[test]
-    fn good_settings_are_read() {
-        let settings = read(GOOD).unwrap();
-        assert_eq!(settings.public_url, "https://badges.example.org");
-        assert_eq!(settings.host, "badges.example.org");
-        assert_eq!(settings.packs, [Path::new("/etc/assay/packs/a"), Path::new("/packs/b")]);
-        let mut entry = Entry { who: EntryRule::Anyone, tries_a_year: None, pool_share_percent: 40 };
-        settings.entry[0].1.apply(&mut entry);
-        assert_eq!(entry, Entry { who: EntryRule::Domains(vec!["example.org".into()]), tries_a_year: Some(3), pool_share_percent: 40 });
-    }
-
-    #[test]
-    fn every_fault_is_told_with_its_line() {
-        let text = GOOD
-            .replace("127.0.0.1:8080", "localhost")
-            .replace("slug = \"example\"", "slug = \"Example Org\"\ncolour = \"red\"")
-            .replace("from = \"Badges <badges@example.org>\"", "from = \"nobody\"")
-            .replace("who = \"domains\"", "who = \"everyone\"");
-        let faults = read(&text).unwrap_err();
-        let lines: Vec<u32> = faults.iter().map(|f| f.line).collect();
-        for line in [3, 9, 10, 15, 18] {
-            assert!(lines.contains(&line), "{line} in {faults:#?}");
-        }
-        assert!(read("").unwrap_err().len() >= 5);
-        let broken = read("data = \n[").unwrap_err();
-        assert!(broken.len() >= 2 && broken.iter().all(|f| f.what.starts_with("not TOML")), "{broken:?}");
-    }
-
-    #[test]
-    fn plain_http_is_for_loopback_only() {
-        let with = |url: &str, listen: &str| read(&GOOD.replace("https://Badges.example.org/", url).replace("127.0.0.1:8080", listen));
-        for url in ["http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080"] {
-            assert!(with(url, "127.0.0.1:8080").is_ok(), "{url}");
-        }
-        for url in ["http://badges.example.org", "http://192.168.1.5", "http://localhost.example.org", "http://127.0.0.1.example.org"] {
-            let faults = with(url, "127.0.0.1:8080").unwrap_err();
-            assert!(
-                faults.iter().any(|f| f.line == 4 && f.what.contains("could read sign-in links") && f.instead.contains("TLS")),
-                "{url}: {faults:?}"
-            );
-        }
-        let faults = with("http://localhost:8080", "0.0.0.0:8080").unwrap_err();
-        assert!(faults.iter().any(|f| f.line == 3 && f.what.contains("other machines")), "{faults:?}");
-        assert!(with("https://badges.example.org", "0.0.0.0:8080").is_ok());
-        for url in ["badges.example.org", "https://", "ftp://x", "https://x/path", "https://x/?q", "https://u@x", "https://x:"] {
-            assert!(with(url, "127.0.0.1:8080").is_err(), "{url}");
-        }
-    }
-}
+mod tests;

@@ -6,10 +6,15 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
+
+pub use watched::{ClockTrouble, SIGN_BEHIND_SECONDS, STEP_SECONDS, WatchedClock};
+
+mod watched;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -101,27 +106,54 @@ impl fmt::Display for UtcMillis {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> UtcMillis;
+
+    /// Time since some moment that stays the same; setting the wall clock does not move it. A clock that nobody sets needs none.
+    fn steady(&self) -> Duration {
+        Duration::from_millis(self.now().0.try_into().unwrap_or(0))
+    }
+
+    /// Why this clock is not to be trusted at the moment, if it has a way to know.
+    fn trouble(&self) -> Option<ClockTrouble> {
+        None
+    }
+
+    /// Tells the clock of a time that has been, such as the newest in the database.
+    fn not_before(&self, _known: UtcMillis) {}
 }
 
 /// A clock that stands still until it is set; for tests.
 #[derive(Clone, Debug)]
-pub struct SetClock(Arc<AtomicI64>);
+pub struct SetClock {
+    wall: Arc<AtomicI64>,
+    stepped: Arc<AtomicI64>,
+}
 
 impl SetClock {
     /// Stands at `at`.
     pub fn new(at: UtcMillis) -> Self {
-        Self(Arc::new(AtomicI64::new(at.0)))
+        Self { wall: Arc::new(AtomicI64::new(at.0)), stepped: Arc::default() }
     }
 
-    /// Moves on by so many seconds.
+    /// Moves on by so many seconds: time passes.
     pub fn advance_seconds(&self, seconds: i64) {
-        self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+        self.wall.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the clock, and no time passes.
+    pub fn step_seconds(&self, seconds: i64) {
+        self.wall.fetch_add(seconds * 1000, Ordering::SeqCst);
+        self.stepped.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 }
 
 impl Clock for SetClock {
     fn now(&self) -> UtcMillis {
-        UtcMillis(self.0.load(Ordering::SeqCst))
+        UtcMillis(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> Duration {
+        let passed = self.wall.load(Ordering::SeqCst) - self.stepped.load(Ordering::SeqCst);
+        Duration::from_millis(passed.try_into().unwrap_or(0))
     }
 }
 
@@ -146,6 +178,20 @@ impl<C: Clock> ShiftedClock<C> {
 impl<C: Clock> Clock for ShiftedClock<C> {
     fn now(&self) -> UtcMillis {
         self.inner.now().plus_seconds(self.offset_seconds.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> Duration {
+        // A shift on purpose is time that passes.
+        let shifted = u64::try_from(self.offset_seconds.load(Ordering::SeqCst)).unwrap_or(0);
+        self.inner.steady() + Duration::from_secs(shifted)
+    }
+
+    fn trouble(&self) -> Option<ClockTrouble> {
+        self.inner.trouble()
+    }
+
+    fn not_before(&self, known: UtcMillis) {
+        self.inner.not_before(known.plus_seconds(-self.offset_seconds.load(Ordering::SeqCst)));
     }
 }
 

@@ -169,6 +169,7 @@ pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob)
     };
     parts.write_down(entry("signed", hex(&sha256))).await?;
     parts.store.run(store).await?;
+    metrics::counter!("assay_badges_issued_total").increment(1);
     if facts.badge.revision > 1 {
         journal_revoked(parts, issuer, &RevokedJob { award: job.award, person: job.person }).await?;
     }

@@ -45,6 +45,11 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// When it is not.
     fn append(&self, entry: &Entry) -> Result<(), JournalError>;
+
+    /// When its newest line was written, if there is one that can be read.
+    fn newest(&self) -> Option<UtcMillis> {
+        None
+    }
 }
 
 /// The journal as a file of JSON lines.
@@ -74,14 +79,18 @@ impl FileJournal {
     }
 }
 
-/// The file's last line, with its line end if it has one. Lines are short: the last 8 KiB hold it.
+/// The file's last line, with its line end if it has one.
 fn last_line(file: &mut File) -> std::io::Result<String> {
+    Ok(tail(file)?.split_inclusive('\n').next_back().unwrap_or_default().to_owned())
+}
+
+/// The last 8 KiB, which hold some lines, since lines are short.
+fn tail(file: &mut File) -> std::io::Result<String> {
     let length = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(length.saturating_sub(8192)))?;
     let mut tail = Vec::new();
     file.read_to_end(&mut tail)?;
-    let text = String::from_utf8_lossy(&tail).into_owned();
-    Ok(text.split_inclusive('\n').next_back().unwrap_or_default().to_owned())
+    Ok(String::from_utf8_lossy(&tail).into_owned())
 }
 
 /// Bytes in hexadecimal.
@@ -92,6 +101,14 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 impl Journal for FileJournal {
     fn append(&self, entry: &Entry) -> Result<(), JournalError> {
         self.write(entry).map_err(|reason| JournalError { path: self.path.display().to_string(), reason })
+    }
+
+    fn newest(&self) -> Option<UtcMillis> {
+        let mut file = File::open(&self.path).ok()?;
+        let lines = tail(&mut file).ok()?;
+        // The last may be cut short.
+        let at = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?.get("at")?.as_i64();
+        lines.lines().rev().find_map(at).map(UtcMillis)
     }
 }
 
@@ -105,10 +122,13 @@ mod tests {
         let path = folder.path().join("signing.jsonl");
         let journal = FileJournal::new(&path);
         let entry = Entry { at: UtcMillis(1), event: "intent", award: "a".into(), revision: 1, status: (1, 7), sha256: "00".into() };
+        assert_eq!(journal.newest(), None);
         journal.append(&entry).unwrap();
         std::fs::write(&path, format!("{}{{\"at\":2,\"ev", std::fs::read_to_string(&path).unwrap())).unwrap();
+        assert_eq!(journal.newest(), Some(UtcMillis(1)), "a line that is cut short is passed over");
         journal.append(&entry).unwrap();
-        journal.append(&entry).unwrap();
+        journal.append(&Entry { at: UtcMillis(9), ..entry.clone() }).unwrap();
+        assert_eq!(journal.newest(), Some(UtcMillis(9)));
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         assert_eq!(lines.len(), 4);

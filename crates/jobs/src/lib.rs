@@ -9,6 +9,7 @@ mod issue;
 mod journal;
 mod mail;
 mod revoked;
+mod vitals;
 mod worker;
 
 pub use journal::{Entry, FileJournal, Journal, JournalError};

@@ -16,7 +16,10 @@ use assay_core::{
 };
 use assay_store::{
     Bell, Store, StoreError,
-    commands::{Enqueue, FinishJob, FoldExposure, FoldFigures, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob, Submit},
+    commands::{
+        BringForward, Enqueue, FinishJob, FoldExposure, FoldFigures, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob,
+        Submit,
+    },
     queries::{AttemptOf, Overdue, ProgrammeVersion, WhereToMail},
 };
 use serde::Deserialize;
@@ -26,6 +29,7 @@ use crate::{
     Entry, Journal, MailError, Mailer,
     issue::{IssueJob, issue, journal_revoked},
     revoked::revoked_mail,
+    vitals::Vitals,
 };
 
 /// What a worker works with.
@@ -60,6 +64,20 @@ pub(crate) enum JobError {
     /// It can never be done.
     #[error("given up: {0}")]
     Never(String),
+    /// The clock is wrong: a look every few seconds whether it is right again.
+    #[error("{0}")]
+    Clock(String),
+}
+
+impl JobError {
+    /// For figures.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Never(_) => "given-up",
+            Self::Clock(_) => "clock",
+            Self::Store(_) | Self::Later(_) => "later",
+        }
+    }
 }
 
 impl WorkerParts {
@@ -88,6 +106,7 @@ pub struct Worker {
     parts: WorkerParts,
     name: String,
     pruned_at: AtomicI64,
+    vitals: Vitals,
 }
 
 const LEASE_SECONDS: i64 = 120;
@@ -99,12 +118,30 @@ const PRUNE_SECONDS: i64 = 600;
 const POLL: Duration = Duration::from_millis(500);
 /// Longest pause between two tries of a job.
 const LONGEST_PAUSE_SECONDS: i64 = 15 * 60;
+/// Between two tries of a job that waits for the clock.
+const CLOCK_PAUSE_SECONDS: i64 = 5;
 
 impl Worker {
     /// A worker with a name of its own.
     pub fn new(parts: WorkerParts) -> Self {
         let name = Secret128::random(&*parts.chance).to_string();
-        Self { parts, name, pruned_at: AtomicI64::new(0) }
+        Self { parts, name, pruned_at: AtomicI64::new(0), vitals: Vitals::new() }
+    }
+
+    /// What of the worker does nothing any more, in words.
+    pub fn silence(&self) -> Option<String> {
+        self.vitals.silence()
+    }
+
+    /// What is wrong with the clock, in words.
+    pub fn clock_trouble(&self) -> Option<String> {
+        self.vitals.clock_trouble(&*self.parts.clock)
+    }
+
+    /// Tells of a time that has been, such as the newest in the database: a clock that says an earlier one is wrong.
+    pub fn know(&self, at: UtcMillis) {
+        self.vitals.know(at);
+        self.parts.clock.not_before(at);
     }
 
     /// Takes over what a worker that was killed had leased. Only for whoever is sure to be the only one left: the embedded
@@ -113,7 +150,18 @@ impl Worker {
     /// # Errors
     /// When the database does not answer.
     pub async fn take_over(&self) -> Result<(), StoreError> {
-        self.parts.store.run(ReleaseLeases {}).await
+        self.parts.store.run(ReleaseLeases {}).await?;
+        self.bring_forward().await
+    }
+
+    /// Jobs whose times are from a clock that was ahead run now.
+    async fn bring_forward(&self) -> Result<(), StoreError> {
+        let at = self.parts.clock.now();
+        let jobs = self.parts.store.run(BringForward { at, later_than: at.plus_seconds(LONGEST_PAUSE_SECONDS + LEASE_SECONDS) }).await?;
+        if jobs > 0 {
+            tracing::warn!(jobs, "jobs that a wrong clock had put off are brought forward");
+        }
+        Ok(())
     }
 
     /// Works until told to stop.
@@ -142,6 +190,7 @@ impl Worker {
 
     /// Does what is due in one lane; `true` when there was anything.
     pub async fn turn(&self, lane: Lane) -> bool {
+        self.vitals.sign(lane);
         if lane == Lane::Work
             && let Err(error) = self.keep_house().await
         {
@@ -161,6 +210,7 @@ impl Worker {
             if self.parts.clock.now().seconds_since(leased_at) > LEASE_SECONDS - LEASE_MARGIN_SECONDS {
                 break;
             }
+            self.vitals.sign(lane);
             self.handle(job).await;
         }
         !jobs.is_empty()
@@ -173,14 +223,20 @@ impl Worker {
 
     async fn handle(&self, job: &LeasedJob) {
         let now = self.parts.clock.now();
-        let after = match self.work(job).await {
+        let worked = self.work(job).await;
+        let outcome = worked.as_ref().map_or_else(JobError::outcome, |()| "done");
+        metrics::counter!("assay_jobs_total", "kind" => job.kind.clone(), "outcome" => outcome).increment(1);
+        let after = match worked {
             Ok(()) => self.parts.store.run(FinishJob { job: job.id, owner: self.name.clone(), at: now }).await,
             Err(JobError::Never(reason)) => {
                 tracing::error!(kind = job.kind, job = %job.id, reason, "a job was given up");
                 self.parts.store.run(FinishJob { job: job.id, owner: self.name.clone(), at: now }).await
             }
             Err(error) => {
-                let pause = (5_i64 << job.tries.min(10)).min(LONGEST_PAUSE_SECONDS);
+                let pause = match &error {
+                    JobError::Clock(_) => CLOCK_PAUSE_SECONDS,
+                    _ => (5_i64 << job.tries.min(10)).min(LONGEST_PAUSE_SECONDS),
+                };
                 tracing::warn!(kind = job.kind, job = %job.id, %error, pause_seconds = pause, "a job will be tried again");
                 self.parts
                     .store
@@ -196,7 +252,14 @@ impl Worker {
     async fn work(&self, job: &LeasedJob) -> Result<(), JobError> {
         let unreadable = |e: serde_json::Error| JobError::Never(format!("its payload cannot be read: {e}"));
         match job.kind.as_str() {
-            "issue" => issue(&self.parts, job.issuer, &serde_json::from_str::<IssueJob>(&job.payload).map_err(unreadable)?).await,
+            "issue" => {
+                if let Some(words) = self.vitals.no_signing(&*self.parts.clock) {
+                    return Err(JobError::Clock(words));
+                }
+                issue(&self.parts, job.issuer, &serde_json::from_str::<IssueJob>(&job.payload).map_err(unreadable)?).await?;
+                self.vitals.know(self.parts.clock.now());
+                Ok(())
+            }
             "journal-revoked" => journal_revoked(&self.parts, job.issuer, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
             "mail" => self.mail(job, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
             "revoked-mail" => revoked_mail(&self.parts, job.issuer, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
@@ -220,7 +283,15 @@ impl Worker {
         if mail.useless_after.is_some_and(|end| end <= now) {
             return Ok(());
         }
-        self.parts.mailer.send(&job.id.to_string(), mail, now).await.map_err(|e| match e {
+        let sent = self.parts.mailer.send(&job.id.to_string(), mail, now).await;
+        let outcome = match &sent {
+            Ok(()) => "sent",
+            Err(MailError::Unwritable(_)) => "unwritable",
+            Err(MailError::NotTaken(_)) => "not-taken",
+            Err(MailError::Refused(_)) => "refused",
+        };
+        metrics::counter!("assay_mails_total", "outcome" => outcome).increment(1);
+        sent.map_err(|e| match e {
             MailError::Unwritable(words) => JobError::Never(words),
             MailError::Refused(words) if job.tries >= REFUSALS => JobError::Never(words),
             MailError::NotTaken(words) | MailError::Refused(words) => JobError::Later(words),
@@ -270,11 +341,18 @@ impl Worker {
 
     /// Closes attempts whose time ran out; now and then forgets what nothing needs.
     async fn keep_house(&self) -> Result<(), StoreError> {
+        if self.vitals.watch(&*self.parts.clock) {
+            self.bring_forward().await?;
+        }
         let now: UtcMillis = self.parts.clock.now();
         let pruned_at = self.pruned_at.load(Ordering::Relaxed);
         if now.seconds_since(UtcMillis(pruned_at)) >= PRUNE_SECONDS {
             self.pruned_at.store(now.0, Ordering::Relaxed);
             self.parts.store.run(Prune { at: now }).await?;
+        }
+        if self.vitals.clock_trouble(&*self.parts.clock).is_some() {
+            // Time may not be up at all. Whoever opens such an attempt closes it all the same, by the time that goes on here.
+            return Ok(());
         }
         for (learner, attempt, _) in self.parts.store.read(Overdue { at: now }).await? {
             let chance = &*self.parts.chance;

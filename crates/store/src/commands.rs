@@ -370,6 +370,22 @@ commands! {
         at: UtcMillis,
     }
 
+    /// Brings jobs forward that wait or are leased until later than `later_than`: their times are from a clock that was wrong.
+    BringForward -> u64 {
+        /// Now: when they may run.
+        at: UtcMillis,
+        /// No later than this is sensible.
+        later_than: UtcMillis,
+    }
+
+    /// Writes a row and takes it back, so that the log on disk grows: shows that something can be saved.
+    ProveDurable -> () {
+        /// The issuer.
+        issuer: IssuerId,
+        /// By chance, so that no two prove with the same row.
+        mark: TokenHash,
+    }
+
     /// Puts a failed job back until later.
     RetryJob -> () {
         /// The job.

@@ -100,6 +100,14 @@ impl Store {
         }
     }
 
+    /// How many commands wait to be written, and how many may.
+    pub fn queue(&self) -> (usize, usize) {
+        match self {
+            Self::Sqlite(engine) => engine.queue(),
+            Self::Postgres(engine) => engine.queue(),
+        }
+    }
+
     /// How often a transaction was replayed since the start because another one was in its way; always 0 with the embedded engine,
     /// whose one writer meets nobody.
     pub fn replays(&self) -> u64 {

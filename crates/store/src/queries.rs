@@ -219,6 +219,21 @@ queries! {
         at: UtcMillis,
     }
 
+    /// Jobs that wait, by kind; for figures.
+    WaitingJobs -> Vec<JobsOfKind> {}
+
+    /// The newest time that intents to sign and the audit log know.
+    NewestTime -> Option<UtcMillis> {
+        /// The issuer.
+        issuer: IssuerId,
+    }
+
+    /// Whether the database answers.
+    IsThere -> bool {
+        /// The issuer, which is there.
+        issuer: IssuerId,
+    }
+
     /// A job's state, for tests and the operator.
     JobState -> Option<(u32, Option<String>)> {
         /// The job.
@@ -459,4 +474,17 @@ pub struct JobFigures {
     pub troubled: i64,
     /// Done.
     pub done: i64,
+}
+
+/// Jobs of one kind that are not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobsOfKind {
+    /// Kind of work.
+    pub kind: String,
+    /// Waiting or leased.
+    pub open: i64,
+    /// Of these, with an error on record.
+    pub troubled: i64,
+    /// When the oldest was to run first.
+    pub oldest: UtcMillis,
 }

@@ -52,22 +52,33 @@ async function send(n, answer) {
     body: JSON.stringify({ chosen: answer.chosen, base_revision: answer.base, device: answer.device ?? device, counter: answer.counter }),
     signal: AbortSignal.timeout(10000),
   });
-  return { code: response.status, body: await response.json().catch(() => ({})) };
+  // A busy server says when to come back.
+  const wait = Number(response.headers.get("retry-after")) * 1000 || 0;
+  return { code: response.status, wait, body: await response.json().catch(() => ({})) };
 }
+// Not everybody at the same moment.
+const soon = (act, pause) => setTimeout(act, pause * (1 + Math.random() / 4));
 
-// Sends what earlier pages of this attempt could not send.
-async function flush(except) {
+// Sends what earlier pages of this attempt could not send; tries again while the server is busy or away.
+let again = 0;
+async function flush(except, tried = false) {
+  clearTimeout(again);
+  let pause = 0;
   for (const key of unsent()) {
     const n = key.slice(prefix.length);
     if (n === except) continue;
     const answer = store.get(key);
     try {
-      const { code } = await send(n, answer);
+      const { code, wait } = await send(n, answer);
       if (code === 200 || code === 410 || code === 404) forget(key, answer);
       else if (code === 409) say(`Question ${n} was answered on another device too. Open it to choose.`, "bad");
-    } catch { /* stays kept; the next page or the next connection tries again */ }
+      else pause = Math.max(pause, wait, 5000);
+    } catch { pause = Math.max(pause, 5000); }
   }
-  if (!$("#sitting") && unsent().length) say(`Not saved yet, kept on this device: question ${unsent().map((k) => k.slice(prefix.length)).join(", ")}. Trying again.`, "bad");
+  if (pause) again = soon(() => flush(except, true), pause);
+  if ($("#sitting")) return;
+  if (unsent().length) say(`Not saved yet, kept on this device: question ${unsent().map((k) => k.slice(prefix.length)).join(", ")}. Trying again.`, "bad");
+  else if (tried) location.reload();
 }
 
 if (attempt) {
@@ -121,7 +132,7 @@ if (form) {
       clearTimeout(timer);
       let reply;
       try { reply = await send(n, answer); } catch { say("Not saved: no connection. Kept on this device; trying again.", "bad"); return later(); }
-      const { code, body } = reply;
+      const { code, body, wait } = reply;
       if (code === 200) {
         base = body.revision;
         field("revision").value = base;
@@ -146,13 +157,13 @@ if (form) {
       } else if (code === 404 || code === 400 || code === 422) {
         done("Not saved: this page is out of date. Reload it and choose again.", "bad");
       } else {
-        say(code === 401 ? "You are signed out. Sign in again in another tab; your answer is kept on this device and will be sent." : "Not saved yet. Kept on this device; trying again.", "bad");
-        return later();
+        say(code === 401 ? "You are signed out. Sign in again in another tab; your answer is kept on this device and will be sent." : code === 503 ? "Not saved yet: the server is busy. Kept on this device; trying again." : "Not saved yet. Kept on this device; trying again.", "bad");
+        return later(wait);
       }
     }
   }
   const done = (words, kind) => { forget(key, waiting); waiting = null; settle(); say(words, kind); };
-  const later = () => { clearTimeout(timer); timer = setTimeout(save, pause); pause = Math.min(pause * 2, 15000); };
+  const later = (wait = 0) => { clearTimeout(timer); timer = soon(save, Math.max(pause, wait)); pause = Math.min(pause * 2, 15000); };
 
   function choose() {
     const answer = { chosen: chosen(), base, device, counter: next() };

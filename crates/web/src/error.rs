@@ -85,7 +85,8 @@ impl From<StoreError> for Fault {
         match error {
             StoreError::Busy | StoreError::Closed => Self {
                 retry_after: Some(2),
-                internal: Some(error.to_string()),
+                // A full queue is counted; a line for each refusal would only add to what there is to do.
+                internal: matches!(error, StoreError::Closed).then(|| error.to_string()),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "The server is busy", "This was not saved. Try again in a few seconds.")
             },
             StoreError::Unavailable(_) => Self {

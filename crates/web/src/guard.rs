@@ -1,7 +1,6 @@
 //! What stands around every handler: security headers, error pages, ids for the log.
 
 use askama::Template;
-use assay_core::ids::Secret128;
 use axum::{
     Json,
     body::Body,
@@ -12,12 +11,15 @@ use axum::{
 };
 
 use assay_store::queries::WhoIs;
+use tokio::time::Instant;
+use tower_http::timeout::DeadlineBody;
 
 use crate::{
     App,
     error::Fault,
     frame::Frame,
     session::{Visitor, token, token_hash},
+    told::RequestId,
 };
 
 /// No inline anything, nothing from elsewhere.
@@ -56,9 +58,7 @@ struct FaultPage {
 
 /// Turns refusals and faults into pages with a sentence and an id; or into JSON where JSON was asked for.
 pub(crate) async fn faults(State(app): State<App>, request: Request, next: Next) -> Response {
-    // The route, not the address: addresses hold sign-in tokens and badge ids.
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |p| p.as_str().to_owned());
-    let method = request.method().clone();
+    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let wants_json = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with("application/json"))
         || request.headers().get(header::CONTENT_TYPE).is_some_and(|v| v == "application/json");
     let session = token(&app, request.headers());
@@ -72,19 +72,18 @@ pub(crate) async fn faults(State(app): State<App>, request: Request, next: Next)
         return response;
     }
     let fault = known.unwrap_or_else(|| unknown(status));
-    let id = Secret128::random(&*app.chance).as_str()[..10].to_owned();
     if let Some(internal) = &fault.internal {
-        tracing::error!(id, %method, route, internal, "a request failed");
+        tracing::error!(internal, "a request failed");
     }
     let mut answer = if wants_json {
         Json(serde_json::json!({ "title": fault.title, "detail": fault.words, "status": status.as_u16(), "id": id })).into_response()
     } else {
-        // The page says who is signed in if it can; the database may be what is broken.
+        // The page says who is signed in if it can; the database may be what is broken, or has enough to do.
         let person = match session {
-            Some(token) => {
+            Some(token) if status != StatusCode::SERVICE_UNAVAILABLE => {
                 app.store.read(WhoIs { issuer: app.issuer_id, token_hash: token_hash(&token), at: app.now() }).await.unwrap_or_default()
             }
-            None => None,
+            _ => None,
         };
         let page = FaultPage {
             frame: Frame::new(&app, &Visitor(person), &fault.title),
@@ -102,6 +101,17 @@ pub(crate) async fn faults(State(app): State<App>, request: Request, next: Next)
         }
     }
     answer
+}
+
+/// The whole body of a request must be there in time, however steadily it drips.
+pub(crate) async fn body_in_time(State(app): State<App>, request: Request, next: Next) -> Response {
+    let upload = request.extensions().get::<MatchedPath>().is_some_and(|route| route.as_str() == "/verify");
+    let time = if upload { app.limits.upload_time } else { app.limits.form_time };
+    let began = Instant::now();
+    let response = next.run(request.map(|body| Body::new(DeadlineBody::new(time, body)))).await;
+    // To whoever was reading the body, it only broke off.
+    let broke_off = response.status() == StatusCode::BAD_REQUEST && began.elapsed() >= time;
+    if broke_off { unknown(StatusCode::REQUEST_TIMEOUT).into_response() } else { response }
 }
 
 /// Answers of the framework itself (a form that cannot be read, a body that is too large) come as plain text or empty.

@@ -12,8 +12,12 @@ mod limits;
 mod pages;
 mod routes;
 mod session;
+mod shed;
 mod state;
+mod told;
 
 pub use limits::Limits;
+pub use pages::health::Vitals;
 pub use routes::app;
+pub use shed::AtOnce;
 pub use state::{App, Demo, Egress, Fetched, Fetching, Parts, SamplePerson, Settings};

@@ -12,7 +12,7 @@ use axum::{
 };
 use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock as _};
 
-use crate::{App, error::Fault};
+use crate::{App, AtOnce, error::Fault};
 
 /// What is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +55,12 @@ const FORGET_FROM: usize = 100_000;
 /// The limiter.
 pub struct Limits {
     limiters: Vec<(Way, DefaultKeyedRateLimiter<String>)>,
+    /// Longest that the whole body of a form may take.
+    pub(crate) form_time: Duration,
+    /// The same for an upload to the verifier: 24 MB at the pace of a slow phone line.
+    pub(crate) upload_time: Duration,
+    /// What is done at one time.
+    pub(crate) at_once: AtOnce,
 }
 
 fn per(period: Duration, count: u32) -> Quota {
@@ -76,6 +82,12 @@ impl Limits {
         Self::new([1_000_000; 7])
     }
 
+    /// The same, with so much at one time.
+    #[must_use]
+    pub fn with(self, at_once: AtOnce) -> Self {
+        Self { at_once, ..self }
+    }
+
     fn new([ask, mail, anywhere, link, verify, picture, write]: [u32; 7]) -> Self {
         let limiter = |way, quota| (way, DefaultKeyedRateLimiter::keyed(quota));
         Self {
@@ -88,6 +100,9 @@ impl Limits {
                 limiter(Way::Picture, per(Self::MINUTE, picture)),
                 limiter(Way::Write, per(Self::HOUR, write)),
             ],
+            form_time: Duration::from_secs(30),
+            upload_time: Duration::from_secs(300),
+            at_once: AtOnce::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use axum::{
 };
 use tower_http::{CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer};
 
-use crate::{App, assets, guard, pages::*};
+use crate::{App, assets, guard, pages::*, shed, told};
 
 /// Largest body of an ordinary form, in bytes.
 const FORM_BYTES: usize = 64 * 1024;
@@ -58,7 +58,8 @@ pub fn app(app: App) -> Router {
         .route("/assets/{name}", get(assets::asset))
         .route("/favicon.svg", get(assets::favicon))
         .route("/robots.txt", get(issuer::robots))
-        .route("/healthz", get(issuer::health));
+        .route("/healthz", get(health::health))
+        .route("/readyz", get(health::ready));
     if app.demo.is_some() {
         router = router
             .route("/demo", get(demo::ways_in))
@@ -72,9 +73,12 @@ pub fn app(app: App) -> Router {
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(csrf)
         .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(app.clone(), guard::body_in_time))
+        .layer(from_fn_with_state(app.clone(), shed::shed))
         .layer(from_fn_with_state(app.clone(), guard::faults))
         .layer(from_fn_with_state(app.clone(), guard::headers))
         // Pages are small: the fastest level saves a tenth of the CPU and costs a few hundred bytes.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(from_fn_with_state(app.clone(), told::tell))
         .with_state(app)
 }

@@ -4,7 +4,7 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use assay_badge::Issuer;
@@ -16,9 +16,12 @@ use assay_core::{
 };
 use assay_store::{Bell, Store, commands::NewJob, queries::CurrentProgramme};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
-use crate::{error::Fault, limits::Limits};
+use crate::{Vitals, error::Fault, limits::Limits, shed::Load};
 
 /// Settings of this room.
 #[derive(Clone, Debug)]
@@ -107,6 +110,12 @@ struct Shared {
     kept: Mutex<HashMap<String, Kept>>,
     /// Uploads that are verified at once: each may hold its whole upload, so they are few.
     verifying: Semaphore,
+    /// What is under way.
+    load: Load,
+    /// What the program knows of itself, once it runs.
+    vitals: OnceLock<Arc<dyn Vitals>>,
+    /// When a durable write was last proved.
+    proved: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// When it was made, and what.
@@ -119,7 +128,32 @@ const KEEP: usize = 256;
 impl App {
     /// Wraps the parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Shared { parts, kept: Mutex::default(), verifying: Semaphore::new(VERIFY_AT_ONCE) }))
+        let load = Load::new(parts.limits.at_once);
+        Self(Arc::new(Shared {
+            parts,
+            load,
+            kept: Mutex::default(),
+            verifying: Semaphore::new(VERIFY_AT_ONCE),
+            vitals: OnceLock::new(),
+            proved: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// Tells `/readyz` whom to ask about worker and clock; the first one told stays.
+    pub fn watched_by(&self, vitals: Arc<dyn Vitals>) {
+        let _stays = self.0.vitals.set(vitals);
+    }
+
+    pub(crate) fn load(&self) -> &Load {
+        &self.0.load
+    }
+
+    pub(crate) fn vitals(&self) -> Option<&Arc<dyn Vitals>> {
+        self.0.vitals.get()
+    }
+
+    pub(crate) fn proved(&self) -> &tokio::sync::Mutex<Option<Instant>> {
+        &self.0.proved
     }
 
     /// Leave to verify an upload, taken before it is read.

@@ -46,6 +46,7 @@ async fn script(right: u8, planted: bool) -> Vec<Answer> {
         "/favicon.svg",
         "/robots.txt",
         "/healthz",
+        "/readyz",
         "/p/ada",
         "/b/aaaaaaaaaaaaaaaaaaaaaaaaaa",
         "/me/badges/aaaaaaaaaaaaaaaaaaaaaaaaaa",

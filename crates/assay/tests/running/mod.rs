@@ -52,25 +52,40 @@ impl Server {
 
     /// The same, with what it says on standard error.
     pub fn start_listening<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> (Self, Words) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_assay")).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+        Self::heard(command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// The same, however it is started.
+    pub fn spawn(command: &mut Command) -> Self {
+        Self::ready(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Waits until it can take requests.
+    pub fn ready(child: Child) -> Self {
+        Self::heard(child).0
+    }
+
+    fn heard(mut child: Child) -> (Self, Words) {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Some(url) = line.trim().strip_prefix("Assay is ready at ") else {
             let mut words = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+            child.stderr.take().map(|mut stream| stream.read_to_string(&mut words));
             panic!("not ready: {line:?} {words}");
         };
         let url = url.to_owned();
         // Whoever does not read it stops the server once the pipe is full.
-        let mut words = child.stderr.take().unwrap();
         let said = Arc::new(Mutex::new(String::new()));
         let heard = Arc::clone(&said);
-        thread::spawn(move || {
-            let mut part = [0; 4096];
-            while let Ok(read @ 1..) = words.read(&mut part) {
-                heard.lock().unwrap().push_str(&String::from_utf8_lossy(&part[..read]));
-            }
-        });
+        if let Some(mut words) = child.stderr.take() {
+            thread::spawn(move || {
+                let mut part = [0; 4096];
+                while let Ok(read @ 1..) = words.read(&mut part) {
+                    heard.lock().unwrap().push_str(&String::from_utf8_lossy(&part[..read]));
+                }
+            });
+        }
         (Self { child, url }, Words(said))
     }
 
@@ -115,6 +130,11 @@ impl Page {
     }
 }
 
+fn agent(seconds: u64, kept: usize) -> Agent {
+    let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
+    config.timeout_global(Some(Duration::from_secs(seconds))).max_idle_connections(kept).build().new_agent()
+}
+
 /// One browser: its cookie, and no idea where the server is this time.
 #[derive(Clone)]
 pub struct Browser {
@@ -124,9 +144,12 @@ pub struct Browser {
 
 impl Browser {
     pub fn new() -> Self {
-        let config =
-            Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None).timeout_global(Some(Duration::from_secs(20)));
-        Self { agent: config.build().new_agent(), cookie: String::new() }
+        Self { agent: agent(20, 10), cookie: String::new() }
+    }
+
+    /// The same person on a browser that waits long, and keeps its connections or makes a new one each time.
+    pub fn patient(&self, keeps: bool) -> Self {
+        Self { agent: agent(180, if keeps { 10 } else { 0 }), cookie: self.cookie.clone() }
     }
 
     fn page(&mut self, response: Response<ureq::Body>) -> Result<Page, ureq::Error> {
@@ -162,13 +185,39 @@ pub fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
     text.split(before).skip(1).filter_map(|rest| rest.split(after).next()).collect()
 }
 
-/// Asks again until there is an answer, for ten seconds at most.
+/// Asks again until there is an answer, for a minute at most.
 pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..200 {
+    for _ in 0..1200 {
         if let Some(found) = ask() {
             return found;
         }
         thread::sleep(Duration::from_millis(50));
     }
     panic!("waited in vain for {what}");
+}
+
+/// A person who came in by the mailed link. One after the other: the newest mail stands first.
+pub fn signed_in(url: &str, address: &str) -> Browser {
+    let mut browser = Browser::new();
+    assert_eq!(browser.post(&format!("{url}/sign-in"), &[("address", address), ("next", "/me")]).unwrap().status, 200);
+    let link = wait_for("the mail", || {
+        let outbox = browser.get(&format!("{url}/demo/outbox")).unwrap().text();
+        let first = outbox.split(address).nth(1)?.to_owned();
+        between(&first, "/sign-in/", "\"").first().map(|token| format!("{url}/sign-in/{token}"))
+    });
+    assert_eq!(browser.post(&link, &[]).unwrap().status, 303);
+    browser
+}
+
+/// Begins an attempt; its address from the root, `/attempts/{id}`.
+pub fn begin(browser: &mut Browser, url: &str, name: &str) -> String {
+    let begun = browser.post(&format!("{url}/programmes/serverless/assessment"), &[("name", name), ("honesty", "yes")]).unwrap();
+    let id = between(&begun.location, "/attempts/", "/").first().map(|id| (*id).to_owned());
+    format!("/attempts/{}", id.unwrap_or_else(|| panic!("not begun: {} {}", begun.status, begun.text())))
+}
+
+/// The tokens of a question's options, as its page has them.
+pub fn tokens(page: &str) -> Vec<String> {
+    let inputs = between(page, "name=\"choice\"", ">");
+    inputs.iter().filter_map(|input| between(input, "value=\"", "\"").first().map(|token| (*token).to_owned())).collect()
 }

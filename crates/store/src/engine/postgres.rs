@@ -7,7 +7,7 @@ use std::{
     str::FromStr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -47,6 +47,8 @@ pub(super) use ops::statements;
 /// Connections that write, and that read: readers never keep a save waiting.
 const WRITERS: u32 = 16;
 const READERS: u32 = 8;
+/// Commands under way or waiting for a connection; beyond this many a caller is told to come back.
+const QUEUE: usize = 4096;
 /// How long a command waits for a connection before its caller is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Replays of one command before its caller is told to come back. Two that meet again and again part by their pauses.
@@ -72,6 +74,7 @@ struct Shared {
     /// Behind a pooler in transaction mode, a statement and its preparation must share a transaction.
     pooled: bool,
     replays: AtomicU64,
+    under_way: AtomicUsize,
 }
 
 impl Postgres {
@@ -86,7 +89,7 @@ impl Postgres {
         migrate(&writers).await.map_err(|e| cannot(&place, e.to_string()))?;
         durability::check(&writers, promise, pooled).await.map_err(|words| cannot(&place, words))?;
         let readers = pool(READERS).connect_lazy_with(options);
-        Ok(Self(Arc::new(Shared { writers, readers, promise, pooled, replays: AtomicU64::new(0) })))
+        Ok(Self(Arc::new(Shared { writers, readers, promise, pooled, replays: AtomicU64::new(0), under_way: AtomicUsize::new(0) })))
     }
 
     /// The whole command in a task of its own: a caller that goes away does not cut a transaction in two.
@@ -94,8 +97,21 @@ impl Postgres {
     where
         C: Command + Apply<Conn, Out = <C as Command>::Out>,
     {
+        if self.0.under_way.fetch_add(1, Ordering::Relaxed) >= QUEUE {
+            self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+            return Err(StoreError::Busy);
+        }
         let shared = Arc::clone(&self.0);
-        tokio::spawn(async move { shared.serialized(&command).await }).await.unwrap_or(Err(StoreError::Closed))
+        let applied = tokio::spawn(async move {
+            let answer = shared.serialized(&command).await;
+            shared.under_way.fetch_sub(1, Ordering::Relaxed);
+            answer
+        });
+        applied.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    pub(super) fn queue(&self) -> (usize, usize) {
+        (self.0.under_way.load(Ordering::Relaxed), QUEUE)
     }
 
     pub(super) async fn read<Q>(&self, query: Q) -> Result<<Q as Query>::Out, StoreError>

@@ -11,7 +11,10 @@ use sqlx::{
     ConnectOptions, Connection, Row, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{Apply, Command, Query};
 use crate::StoreError;
@@ -98,6 +101,10 @@ impl Sqlite {
     {
         let mut conn = self.readers.acquire().await?;
         query.apply(&mut conn).await
+    }
+
+    pub(super) fn queue(&self) -> (usize, usize) {
+        (QUEUE - self.queue.capacity(), QUEUE)
     }
 
     pub(super) async fn fold(&self) {
@@ -192,8 +199,14 @@ async fn write(mut conn: Conn, options: SqliteConnectOptions, mut inbox: mpsc::R
             }
             next = if batch.len() < BATCH && closing.is_none() { inbox.try_recv().ok() } else { None };
         }
+        let began = Instant::now();
         let commit = transaction(&mut conn, &mut batch).await;
+        if !batch.is_empty() {
+            metrics::histogram!("assay_commit_seconds").record(began.elapsed());
+            metrics::histogram!("assay_commit_commands").record(batch.len() as f64);
+        }
         if let Err(reason) = &commit {
+            metrics::counter!("assay_commits_failed_total").increment(1);
             tracing::error!(reason, commands = batch.len(), "a transaction failed; nothing of it was acknowledged");
             conn = reconnect(conn, &options).await;
         }

@@ -13,6 +13,7 @@ mod people;
 mod programmes;
 mod rows;
 mod shared;
+mod vitals;
 
 /// Every statement, with its file's name.
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {
         ("people", people::STATEMENTS),
         ("programmes", programmes::STATEMENTS),
         ("shared", shared::STATEMENTS),
+        ("vitals", vitals::STATEMENTS),
     ];
     files.into_iter().flat_map(|(file, lists)| lists.iter().flat_map(move |list| list.iter().map(move |&sql| (file, sql)))).collect()
 }

@@ -1,7 +1,7 @@
 //! What the issuer publishes for machines: status lists, key history, DID document.
 
 use assay_badge::{StatusList, did_web_document, list_credential};
-use assay_store::queries::{JobCounts, RevokedIndexes};
+use assay_store::queries::RevokedIndexes;
 use axum::{
     Json,
     extract::{Path, State},
@@ -65,10 +65,4 @@ pub(crate) async fn did(State(app): State<App>) -> Result<Response, Fault> {
 /// `GET /robots.txt`: badges are found by whoever was given their link.
 pub(crate) async fn robots() -> &'static str {
     "User-agent: *\nDisallow: /attempts/\nDisallow: /me\nDisallow: /b/\nDisallow: /p/\nDisallow: /sign-in\n"
-}
-
-/// `GET /healthz`: the database answers.
-pub(crate) async fn health(State(app): State<App>) -> Result<&'static str, Fault> {
-    app.store.read(JobCounts { at: app.now() }).await?;
-    Ok("ok\n")
 }

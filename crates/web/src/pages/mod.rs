@@ -4,6 +4,7 @@ pub(crate) mod assessment;
 pub(crate) mod badge;
 pub(crate) mod data;
 pub(crate) mod demo;
+pub(crate) mod health;
 pub(crate) mod holder;
 pub(crate) mod home;
 pub(crate) mod issuer;

@@ -8,6 +8,7 @@ use assay_core::{
 };
 use assay_items::Choice;
 use assay_store::{
+    StoreError,
     commands::{NoteShown, SaveAnswer, SetFlag},
     queries::{QuestionOf, QuestionRow},
 };
@@ -162,6 +163,24 @@ fn device(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).take(64).collect()
 }
 
+/// Saves, and counts what became of it: is anybody losing answers?
+async fn save_answer(app: &App, save: SaveAnswer) -> Result<Option<Saved>, StoreError> {
+    let saved = app.store.run(save).await;
+    let refused = match &saved {
+        Ok(Some(Saved::Stands { .. })) => None,
+        Ok(Some(Saved::NewerExists { .. })) => Some("conflict"),
+        Ok(Some(Saved::Closed)) => Some("closed"),
+        Ok(None) => Some("no-such-question"),
+        Err(StoreError::Busy) => Some("busy"),
+        Err(_) => Some("unavailable"),
+    };
+    match refused {
+        None => metrics::counter!("assay_answers_saved_total").increment(1),
+        Some(reason) => metrics::counter!("assay_answers_refused_total", "reason" => reason).increment(1),
+    }
+    saved
+}
+
 /// `POST` of the same address: the form without scripts.
 pub(crate) async fn without_scripts(
     State(app): State<App>,
@@ -179,7 +198,7 @@ pub(crate) async fn without_scripts(
     // "Keep theirs" and an unchanged answer leave what stands.
     if !same && sent.keep != "theirs" {
         let save = Save { chosen: sent.chosen.clone(), base_revision: sent.revision, device: device(&sent.device), counter: sent.counter };
-        match app.store.run(SaveAnswer { learner, attempt, position: n, save, at: app.now() }).await? {
+        match save_answer(&app, SaveAnswer { learner, attempt, position: n, save, at: app.now() }).await? {
             Some(Saved::Stands { .. }) => {}
             Some(Saved::NewerExists { .. }) => {
                 let newer = self::row(&app, learner, attempt, n).await?;
@@ -232,7 +251,7 @@ pub(crate) async fn answer(
     Json(body): Json<AnswerBody>,
 ) -> Result<Response, Fault> {
     let save = Save { chosen: body.chosen, base_revision: body.base_revision, device: device(&body.device), counter: body.counter };
-    let saved = app.store.run(SaveAnswer { learner: who.0.learner, attempt, position: n, save, at: app.now() }).await?;
+    let saved = save_answer(&app, SaveAnswer { learner: who.0.learner, attempt, position: n, save, at: app.now() }).await?;
     Ok(match saved {
         Some(Saved::Stands { revision, at }) => {
             Json(serde_json::json!({ "saved": true, "revision": revision, "at": at.time_of_day() })).into_response()

@@ -92,7 +92,9 @@ fn unread(error: axum::extract::multipart::MultipartError) -> Fault {
         StatusCode::PAYLOAD_TOO_LARGE => "The upload is larger than 24 MB. Send fewer or smaller files.",
         _ => "The upload was cut off, or is not in the shape that a browser sends. Load the page again and send it once more.",
     };
-    Fault::new(error.status(), "The upload could not be read", words)
+    // An upload that breaks off is no fault of ours.
+    let status = if error.status().is_server_error() { StatusCode::BAD_REQUEST } else { error.status() };
+    Fault::new(status, "The upload could not be read", words)
 }
 
 /// The id of a badge, as people type it.

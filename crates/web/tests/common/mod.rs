@@ -4,10 +4,16 @@
 use std::sync::Arc;
 
 use assay_badge::Issuer;
-use assay_core::{Chance, Clock, UtcMillis, chance::SeededChance, clock::SetClock, mail::Mail, programme::Programme};
+use assay_core::{
+    Chance, Clock, UtcMillis,
+    chance::SeededChance,
+    clock::{SetClock, WatchedClock},
+    mail::Mail,
+    programme::Programme,
+};
 use assay_fixtures::{START, World};
 use assay_items::Item;
-use assay_jobs::{FileJournal, Outbox, Worker, WorkerParts};
+use assay_jobs::{FileJournal, Mailer, Outbox, Worker, WorkerParts};
 use assay_store::{Bell, Store, queries::CurrentProgrammes};
 use assay_web::{App, Demo, Egress, Fetching, Limits, Parts, SamplePerson, Settings, app};
 use axum::{
@@ -43,6 +49,7 @@ impl Demo for TestDemo {
 
 pub struct Server {
     pub router: Router,
+    pub app: App,
     pub store: Store,
     pub clock: SetClock,
     pub outbox: Arc<Outbox>,
@@ -51,20 +58,77 @@ pub struct Server {
     pub journal: std::path::PathBuf,
 }
 
+/// A mailer before the outbox.
+pub type Between = fn(Arc<Outbox>) -> Arc<dyn Mailer>;
+
 pub struct Options {
     pub demo: bool,
     pub limits: Limits,
     /// Programmes that were offered once.
     pub former: Vec<Programme>,
+    /// As the program does it; without, whoever sets the clock sets the server's time.
+    pub watched_clock: bool,
+    /// What stands between the worker and the outbox.
+    pub mailer: Option<Between>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { demo: false, limits: Limits::relaxed(), former: vec![] }
+        Self { demo: false, limits: Limits::relaxed(), former: vec![], watched_clock: true, mailer: None }
+    }
+}
+
+async fn parts(
+    world: &World,
+    clock: Arc<dyn Clock>,
+    issuer: Arc<Issuer>,
+    bell: Arc<Bell>,
+    limits: Limits,
+    demo: Option<Arc<dyn Demo>>,
+    offered: &str,
+) -> Parts {
+    let all = world.store.read(CurrentProgrammes { issuer: world.issuer }).await.unwrap();
+    let (programmes, former) = all.into_iter().partition(|current| current.programme.id == offered);
+    Parts {
+        store: world.store.clone(),
+        clock,
+        chance: Arc::new(SeededChance::new([8; 32])),
+        issuer,
+        issuer_id: world.issuer,
+        secret: [9; 32],
+        settings: Settings {
+            base_url: BASE.into(),
+            issuer_name: "Test issuer".into(),
+            contact: "help@assay.test".into(),
+            behind_proxy: false,
+        },
+        programmes,
+        former,
+        bell,
+        limits,
+        egress: Arc::new(NoEgress),
+        demo,
     }
 }
 
 impl Server {
+    /// Another door to the same rooms.
+    pub async fn door(&self, limits: Limits, behind_proxy: bool) -> Router {
+        let clock = Arc::new(self.clock.clone());
+        let mut parts = parts(
+            &self.world,
+            clock,
+            Arc::clone(&self.app.issuer),
+            Arc::clone(&self.app.bell),
+            limits,
+            None,
+            &self.app.programmes[0].programme.id,
+        )
+        .await;
+        parts.settings.behind_proxy = behind_proxy;
+        app(App::new(parts))
+    }
+
     pub async fn new(programme: &Programme, items: Vec<Item>) -> Self {
         Self::with(programme, items, Options::default()).await
     }
@@ -76,6 +140,7 @@ impl Server {
         }
         world.publish(programme, items).await;
         let clock = SetClock::new(START);
+        let told: Arc<dyn Clock> = if options.watched_clock { Arc::new(WatchedClock::new(clock.clone())) } else { Arc::new(clock.clone()) };
         let chance: Arc<dyn Chance> = Arc::new(SeededChance::new([7; 32]));
         let from = jiff::Timestamp::from_millisecond(START.0).unwrap();
         let issuer = Arc::new(Issuer::demonstration("Test issuer", BASE, [3; 32], from));
@@ -84,38 +149,18 @@ impl Server {
         let bell = Arc::new(Bell::default());
         let worker = Worker::new(WorkerParts {
             store: world.store.clone(),
-            clock: Arc::new(clock.clone()),
-            chance: Arc::clone(&chance),
+            clock: Arc::clone(&told),
+            chance,
             issuer: Arc::clone(&issuer),
             contact: "help@assay.test".into(),
-            mailer: outbox.clone(),
+            mailer: options.mailer.map_or_else(|| outbox.clone() as Arc<dyn Mailer>, |careless| careless(outbox.clone())),
             journal: Arc::new(FileJournal::new(&journal)),
             bell: Arc::clone(&bell),
         });
         let demo: Option<Arc<dyn Demo>> = if options.demo { Some(Arc::new(TestDemo(outbox.clone(), clock.clone()))) } else { None };
-        let all = world.store.read(CurrentProgrammes { issuer: world.issuer }).await.unwrap();
-        let (programmes, former) = all.into_iter().partition(|current| current.programme.id == programme.id);
-        let parts = Parts {
-            store: world.store.clone(),
-            clock: Arc::new(clock.clone()),
-            chance,
-            issuer,
-            issuer_id: world.issuer,
-            secret: [9; 32],
-            settings: Settings {
-                base_url: BASE.into(),
-                issuer_name: "Test issuer".into(),
-                contact: "help@assay.test".into(),
-                behind_proxy: false,
-            },
-            programmes,
-            former,
-            bell,
-            limits: options.limits,
-            egress: Arc::new(NoEgress),
-            demo,
-        };
-        Self { router: app(App::new(parts)), store: world.store.clone(), clock, outbox, worker, world, journal }
+        let parts = parts(&world, told, issuer, bell, options.limits, demo, &programme.id).await;
+        let shared = App::new(parts);
+        Self { router: app(shared.clone()), app: shared, store: world.store.clone(), clock, outbox, worker, world, journal }
     }
 
     pub fn now(&self) -> UtcMillis {
@@ -123,7 +168,7 @@ impl Server {
     }
 
     pub fn browser(&self) -> Browser<'_> {
-        Browser { server: self, cookie: None, log: Vec::new() }
+        Browser { server: self, door: self.router.clone(), cookie: None, log: Vec::new() }
     }
 
     /// A browser that has signed in by the mailed link.
@@ -159,6 +204,7 @@ impl Answer {
 
 pub struct Browser<'a> {
     pub server: &'a Server,
+    pub door: Router,
     pub cookie: Option<String>,
     /// Everything that came back.
     pub log: Vec<Answer>,
@@ -167,7 +213,7 @@ pub struct Browser<'a> {
 impl Browser<'_> {
     pub async fn send(&mut self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().to_string(), request.uri().to_string());
-        let response = self.server.router.clone().oneshot(request).await.unwrap();
+        let response = self.door.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         for cookie in parts.headers.get_all(header::SET_COOKIE) {
             self.cookie = Some(cookie.to_str().unwrap().split(';').next().unwrap().to_owned());

@@ -1,0 +1,169 @@
+//! A thousand connections that are slow on purpose (heads, bodies, reading), against the real program; people save meanwhile.
+//!
+//! What is asserted: every save is taken, and every slow connection is ended by the server. How long saves took is printed.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod running;
+
+use std::{
+    fs,
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use running::{Server, begin, signed_in, tokens};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, sleep, timeout},
+};
+
+/// Connections of each kind.
+const EACH: usize = 334;
+const SAVERS: usize = 4;
+/// Longest that the slow ones are waited for; the longest limit they meet is 30 s.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+#[test]
+fn a_thousand_slow_connections_are_ended_and_saves_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::demo(folder.path());
+    let url = server.url.clone();
+    let address: SocketAddr = url.strip_prefix("http://").unwrap().parse().unwrap();
+    let mut people: Vec<_> = (0..SAVERS)
+        .map(|n| {
+            let mut browser = signed_in(&url, &format!("saver-{n}@example.org"));
+            let attempt = begin(&mut browser, &url, &format!("Saver {n}"));
+            let options = tokens(&browser.get(&format!("{url}{attempt}/questions/1")).unwrap().text());
+            (browser, attempt, options)
+        })
+        .collect();
+
+    let over = AtomicBool::new(false);
+    let (mut took, ended) = thread::scope(|scope| {
+        let savers: Vec<_> = people
+            .iter_mut()
+            .map(|(browser, attempt, options)| {
+                let (url, over) = (&url, &over);
+                scope.spawn(move || {
+                    let mut took = Vec::new();
+                    while !over.load(Ordering::SeqCst) {
+                        let counter = took.len() + 1;
+                        let chosen = [&options[counter % options.len()]];
+                        let body = serde_json::json!({ "chosen": chosen, "base_revision": 0, "device": "slow", "counter": counter });
+                        let began = Instant::now();
+                        let answer = browser.post_json(&format!("{url}{attempt}/questions/1/answer"), &body).unwrap();
+                        took.push(began.elapsed());
+                        assert_eq!((answer.status, answer.json()["saved"].as_bool()), (200, Some(true)), "{}", answer.text());
+                        thread::sleep(Duration::from_millis(50));
+                    }
+                    took
+                })
+            })
+            .collect();
+        let ended = tokio::runtime::Runtime::new().unwrap().block_on(attack(address));
+        // Some saves more, now that it is over.
+        thread::sleep(Duration::from_millis(500));
+        over.store(true, Ordering::SeqCst);
+        (savers.into_iter().flat_map(|saver| saver.join().unwrap()).collect::<Vec<_>>(), ended)
+    });
+    took.sort_unstable();
+    let at = |share: usize| took[(took.len() * share / 100).min(took.len() - 1)].as_millis();
+    println!("{} saves beside {} slow connections: p50 {} ms, p99 {} ms, longest {} ms", took.len(), 3 * EACH, at(50), at(99), at(100));
+    assert_eq!(ended, [EACH; 3], "ended by the server: slow heads, slow bodies, slow readers");
+    assert!(took.len() > 100, "too few saves to say anything");
+    // And the server holds nothing of them any more.
+    if let Ok(files) = fs::read_dir(format!("/proc/{}/fd", server.child.id())) {
+        assert!(files.count() < 100);
+    }
+    assert_eq!(server.terminate().code(), Some(0));
+}
+
+/// How many of each kind were ended by the other end.
+async fn attack(address: SocketAddr) -> [usize; 3] {
+    let mut all = Vec::new();
+    for n in 0..3 * EACH {
+        all.push((
+            n % 3,
+            tokio::spawn(async move {
+                let kind = match n % 3 {
+                    0 => timeout(PATIENCE, slow_head(address)).await,
+                    1 => timeout(PATIENCE, slow_body(address)).await,
+                    _ => timeout(PATIENCE, slow_reader(address)).await,
+                };
+                kind.is_ok()
+            }),
+        ));
+    }
+    let mut ended = [0; 3];
+    for (kind, one) in all {
+        ended[kind] += usize::from(one.await.unwrap());
+    }
+    ended
+}
+
+/// Goes on writing a byte a second until the other end is gone.
+async fn drip(mut stream: TcpStream, start: &str) {
+    stream.write_all(start.as_bytes()).await.unwrap();
+    let (mut reader, mut writer) = stream.split();
+    let ended = async {
+        let mut buffer = [0; 4096];
+        while let Ok(1..) = reader.read(&mut buffer).await {}
+    };
+    let dripping = async {
+        while writer.write_all(b"x").await.is_ok() {
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        () = ended => {}
+        () = dripping => {}
+    }
+}
+
+async fn slow_head(address: SocketAddr) {
+    drip(TcpStream::connect(address).await.unwrap(), "GET / HTTP/1.1\r\nhost: assay\r\nx-filler: ").await;
+}
+
+async fn slow_body(address: SocketAddr) {
+    let head = format!(
+        "POST /sign-in HTTP/1.1\r\nhost: {address}\r\norigin: http://{address}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 5000\r\n\r\naddress="
+    );
+    drip(TcpStream::connect(address).await.unwrap(), &head).await;
+}
+
+/// Asks for more than the kernels between would hold, and takes ten bytes a second of it.
+async fn slow_reader(address: SocketAddr) {
+    const REQUESTS: usize = 1500;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /programmes/serverless HTTP/1.1\r\nhost: {address}\r\n\r\n").repeat(REQUESTS);
+    let began = Instant::now();
+    let (mut reader, mut writer) = stream.split();
+    let write = async {
+        // The server stops reading when its answers are not taken.
+        let _cut = writer.write_all(request.as_bytes()).await;
+        std::future::pending::<()>().await;
+    };
+    let read = async {
+        let mut taken = 0;
+        let mut buffer = vec![0; 65536];
+        loop {
+            // What the kernel holds is taken at once in the end, to see that the rest does not come.
+            let slow = began.elapsed() < Duration::from_secs(60);
+            let part = if slow { 10 } else { buffer.len() };
+            match reader.read(&mut buffer[..part]).await {
+                Ok(0) | Err(_) => break taken,
+                Ok(n) => taken += n,
+            }
+            if slow {
+                sleep(Duration::from_secs(1)).await;
+            }
+        }
+    };
+    tokio::select! {
+        () = write => {}
+        taken = read => assert!(taken < 5000 * REQUESTS, "all of it came: {taken} bytes"),
+    }
+}
