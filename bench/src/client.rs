@@ -1,16 +1,25 @@
 //! One person's browser, as far as the server can tell: a kept connection, cookies, an `Origin`.
+//!
+//! HTTP by hand over one socket (see `wire`): thousands of people fit on the driver's core, and a connection can be cut in the
+//! middle of a request, which a client library takes care never to do.
 
 use std::{
     collections::BTreeMap,
-    io::Read as _,
+    io::{self, Read as _},
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
 use flate2::read::GzDecoder;
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 
-/// Longest answer that is read, in bytes; a page is some thousands.
-const MOST_BYTES: u64 = 8 * 1024 * 1024;
-/// How long one request may take.
+use crate::wire::{Broken, Head, MOST_BYTES, converse};
+
+/// How long one request may take, unless somebody has less patience.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The time of a benchmark is real time.
@@ -20,7 +29,7 @@ pub(crate) fn now() -> Instant {
 }
 
 /// An answer of the server.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     /// Path and query of a redirection to this server; empty without one.
@@ -29,7 +38,7 @@ pub(crate) struct Answer {
     pub(crate) encoding: String,
     /// The body, decoded; text that is not UTF-8 is replaced.
     pub(crate) text: String,
-    /// Bytes of the body as they came over the wire.
+    /// Bytes of the body as they came over the wire, without the frames of chunks.
     pub(crate) wire_bytes: u64,
     /// From sending the request to the last byte of the body.
     pub(crate) took: Duration,
@@ -43,7 +52,17 @@ pub(crate) enum Trouble {
     NoAnswer { what: String, why: String },
     /// An answer, and not the one that a person would need.
     #[error("{what}: expected {expected}, got {got}")]
-    Unexpected { what: String, expected: String, got: String },
+    Unexpected { what: String, expected: String, got: String, status: u16 },
+    /// The driver cut the connection, as it was told to.
+    #[error("{what}: the connection was cut on purpose")]
+    Cut { what: String },
+}
+
+impl Trouble {
+    /// Whether the server said that it has too much to do.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Self::Unexpected { status: 503, .. })
+    }
 }
 
 impl Answer {
@@ -60,96 +79,149 @@ impl Answer {
         } else if let Some(words) = crate::html::gist(&self.text) {
             got.push_str(&format!(" ({words})"));
         }
-        Trouble::Unexpected { what: what.to_owned(), expected: expected.to_owned(), got }
+        Trouble::Unexpected { what: what.to_owned(), expected: expected.to_owned(), got, status: self.status }
     }
+}
+
+/// Where a connection is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// In the middle of the request: the server never has all of it.
+    Half,
+    /// After the request, before its answer: the server may have done what it was asked.
+    Unread,
 }
 
 /// A browser of one person.
 pub(crate) struct Client {
-    agent: ureq::Agent,
     /// `http://host:port`, without a slash at the end.
     base: String,
+    /// `host:port`.
+    authority: String,
+    /// Address on this machine that connections come from, where one is not enough for all.
+    source: Option<IpAddr>,
+    stream: Option<TcpStream>,
     cookies: BTreeMap<String, String>,
+    /// How long one request may take.
+    pub(crate) patience: Duration,
+    /// What happens to the next request.
+    pub(crate) cut_next: Option<Cut>,
     /// Requests sent so far.
     pub(crate) requests: u64,
 }
 
 impl Client {
     /// A browser without cookies. `base` is `http://host:port`; what follows the port is dropped.
-    pub(crate) fn new(base: &str) -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(PATIENCE))
-            .proxy(None)
-            .user_agent(concat!("assay-bench/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Self { agent: config.into(), base: origin(base), cookies: BTreeMap::new(), requests: 0 }
+    pub(crate) fn new(base: &str, source: Option<IpAddr>) -> Self {
+        let base = origin(base);
+        let authority = base.split_once("://").map_or_else(String::new, |(_, rest)| rest.to_owned());
+        let (stream, cookies) = (None, BTreeMap::new());
+        Self { base, authority, source, stream, cookies, patience: PATIENCE, cut_next: None, requests: 0 }
     }
 
     /// Gets a page.
-    pub(crate) fn get(&mut self, what: &str, path: &str) -> Result<Answer, Trouble> {
-        let request = self.agent.get(format!("{}{path}", self.base)).header("Accept", "text/html,*/*;q=0.5");
-        let request = request.header("Accept-Encoding", "gzip").header("Cookie", self.cookie_line());
-        let sent = now();
-        let answer = request.call();
-        self.read(what, sent, answer)
+    pub(crate) async fn get(&mut self, what: &str, path: &str) -> Result<Answer, Trouble> {
+        let head = self.head("GET", path, "text/html,*/*;q=0.5");
+        self.exchange(what, head + "\r\n").await
     }
 
     /// Sends a form.
-    pub(crate) fn post_form(&mut self, what: &str, path: &str, fields: &[(&str, &str)]) -> Result<Answer, Trouble> {
+    pub(crate) async fn post_form(&mut self, what: &str, path: &str, fields: &[(&str, &str)]) -> Result<Answer, Trouble> {
         let body: Vec<String> = fields.iter().map(|(k, v)| format!("{}={}", form_encoded(k), form_encoded(v))).collect();
-        self.post(what, path, "application/x-www-form-urlencoded", "text/html", &body.join("&"))
+        self.post(what, path, "application/x-www-form-urlencoded", "text/html", &body.join("&")).await
     }
 
     /// Sends JSON.
-    pub(crate) fn post_json(&mut self, what: &str, path: &str, body: &serde_json::Value) -> Result<Answer, Trouble> {
-        self.post(what, path, "application/json", "application/json", &body.to_string())
+    pub(crate) async fn post_json(&mut self, what: &str, path: &str, body: &serde_json::Value) -> Result<Answer, Trouble> {
+        self.post(what, path, "application/json", "application/json", &body.to_string()).await
     }
 
-    fn post(&mut self, what: &str, path: &str, content_type: &str, accept: &str, body: &str) -> Result<Answer, Trouble> {
+    async fn post(&mut self, what: &str, path: &str, content_type: &str, accept: &str, body: &str) -> Result<Answer, Trouble> {
         // A browser sends `Origin` with every POST; the server refuses those of other sites.
-        let request = self.agent.post(format!("{}{path}", self.base)).header("Origin", &self.base);
-        let request = request.header("Content-Type", content_type).header("Accept", accept);
-        let request = request.header("Accept-Encoding", "gzip").header("Cookie", self.cookie_line());
-        let sent = now();
-        let answer = request.send(body);
-        self.read(what, sent, answer)
+        let (head, base, length) = (self.head("POST", path, accept), &self.base, body.len());
+        let request = format!("{head}Origin: {base}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}");
+        self.exchange(what, request).await
     }
 
-    fn read(
-        &mut self,
-        what: &str,
-        sent: Instant,
-        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-    ) -> Result<Answer, Trouble> {
+    fn head(&self, method: &str, path: &str, accept: &str) -> String {
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: assay-bench/{}\r\nAccept: {accept}\r\nAccept-Encoding: gzip\r\n",
+            self.authority,
+            env!("CARGO_PKG_VERSION")
+        );
+        if !self.cookies.is_empty() {
+            let line = self.cookies.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join("; ");
+            head.push_str(&format!("Cookie: {line}\r\n"));
+        }
+        head
+    }
+
+    /// Sends one request and reads its answer, within this person's patience.
+    async fn exchange(&mut self, what: &str, request: String) -> Result<Answer, Trouble> {
         self.requests += 1;
-        let broken = |why: String| Trouble::NoAnswer { what: what.to_owned(), why };
-        let mut answer = answer.map_err(|e| broken(e.to_string()))?;
-        let bytes = answer.body_mut().with_config().limit(MOST_BYTES).read_to_vec().map_err(|e| broken(e.to_string()))?;
+        let no_answer = |why: String| Trouble::NoAnswer { what: what.to_owned(), why };
+        let patience = self.patience;
+        if let Some(cut) = self.cut_next.take() {
+            let sent = timeout(patience, self.send_and_cut(request.as_bytes(), cut)).await;
+            return Err(match sent {
+                Ok(Ok(())) => Trouble::Cut { what: what.to_owned() },
+                Ok(Err(e)) => no_answer(e.to_string()),
+                Err(_) => no_answer("the request could not be sent".to_owned()),
+            });
+        }
+        let sent = now();
+        // Whatever is dropped half way takes its connection with it.
+        let read = timeout(patience, self.talk(request.as_bytes())).await;
+        let read = read.map_err(|_| no_answer(format!("none within {} s", patience.as_secs())))?;
+        let (head, body) = read.map_err(|broken| no_answer(broken.why))?;
         let took = sent.elapsed();
-        let headers = answer.headers();
-        for line in headers.get_all("set-cookie").iter().filter_map(|v| v.to_str().ok()) {
+        for line in &head.cookies {
             take_cookie(&mut self.cookies, line);
         }
-        let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-        let encoding = header("content-encoding");
-        let wire_bytes = bytes.len() as u64;
-        let plain = if encoding == "gzip" { unzip(&bytes).map_err(|e| broken(format!("broken gzip: {e}")))? } else { bytes };
-        let location = header("location");
-        Ok(Answer {
-            status: answer.status().as_u16(),
-            location: location.strip_prefix(&self.base).unwrap_or(&location).to_owned(),
-            content_type: header("content-type"),
-            encoding,
-            text: String::from_utf8_lossy(&plain).into_owned(),
-            wire_bytes,
-            took,
-        })
+        let wire_bytes = body.len() as u64;
+        let plain = if head.encoding == "gzip" { unzip(&body).map_err(|e| no_answer(format!("broken gzip: {e}")))? } else { body };
+        let location = head.location.strip_prefix(&self.base).unwrap_or(&head.location).to_owned();
+        let text = String::from_utf8(plain).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+        Ok(Answer { status: head.status, location, content_type: head.content_type, encoding: head.encoding, text, wire_bytes, took })
     }
 
-    fn cookie_line(&self) -> String {
-        self.cookies.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join("; ")
+    async fn send_and_cut(&mut self, request: &[u8], cut: Cut) -> io::Result<()> {
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => self.connect().await?,
+        };
+        let bytes = if cut == Cut::Half { &request[..request.len() / 2] } else { request };
+        stream.write_all(bytes).await
+    }
+
+    /// A connection that the server closed meanwhile is replaced once, as browsers do; never after the first byte of an answer.
+    async fn talk(&mut self, request: &[u8]) -> Result<(Head, Vec<u8>), Broken> {
+        if let Some(kept) = self.stream.take() {
+            match converse(kept, request).await {
+                Err(broken) if broken.untouched => {}
+                read => return read.map(|(stream, head, body)| self.keep(stream, head, body)),
+            }
+        }
+        let fresh = self.connect().await.map_err(|e| Broken { untouched: true, why: e.to_string() })?;
+        converse(fresh, request).await.map(|(stream, head, body)| self.keep(stream, head, body))
+    }
+
+    fn keep(&mut self, stream: TcpStream, head: Head, body: Vec<u8>) -> (Head, Vec<u8>) {
+        self.stream = (!head.closes).then_some(stream);
+        (head, body)
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let stream = match (self.source, self.authority.parse::<SocketAddr>()) {
+            (Some(source), Ok(peer)) => {
+                let socket = if peer.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+                socket.bind(SocketAddr::new(source, 0))?;
+                socket.connect(peer).await?
+            }
+            _ => TcpStream::connect(&self.authority).await?,
+        };
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 }
 
@@ -170,9 +242,9 @@ fn take_cookie(cookies: &mut BTreeMap<String, String>, line: &str) {
     }
 }
 
-fn unzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut plain = Vec::new();
-    GzDecoder::new(bytes).take(MOST_BYTES).read_to_end(&mut plain)?;
+fn unzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut plain = Vec::with_capacity(bytes.len() * 4);
+    GzDecoder::new(bytes).take(MOST_BYTES as u64).read_to_end(&mut plain)?;
     Ok(plain)
 }
 

@@ -8,10 +8,10 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Figure {
     /// Name in JSON.
-    pub(crate) key: &'static str,
+    pub(crate) key: String,
     /// Name in the table.
     #[serde(skip)]
-    pub(crate) label: &'static str,
+    pub(crate) label: String,
     /// Unit of the value.
     pub(crate) unit: &'static str,
     /// The value; `None` where it could not be read.
@@ -19,8 +19,8 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    pub(crate) fn new(key: &'static str, label: &'static str, unit: &'static str, value: Option<f64>) -> Self {
-        Self { key, label, unit, value: value.filter(|v| v.is_finite()) }
+    pub(crate) fn new(key: impl Into<String>, label: impl Into<String>, unit: &'static str, value: Option<f64>) -> Self {
+        Self { key: key.into(), label: label.into(), unit, value: value.filter(|v| v.is_finite()) }
     }
 }
 
@@ -42,9 +42,9 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
 /// One row of the table: a figure over all rounds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Row {
-    pub(crate) key: &'static str,
+    pub(crate) key: String,
     #[serde(skip)]
-    label: &'static str,
+    pub(crate) label: String,
     pub(crate) unit: &'static str,
     pub(crate) median: Option<f64>,
     pub(crate) lowest: Option<f64>,
@@ -58,17 +58,17 @@ pub(crate) fn over_rounds(rounds: &[Vec<Figure>]) -> Vec<Row> {
         let values: Vec<f64> = rounds.iter().filter_map(|round| round.get(at)?.value).collect();
         let lowest = values.iter().copied().reduce(f64::min);
         let highest = values.iter().copied().reduce(f64::max);
-        Row { key: figure.key, label: figure.label, unit: figure.unit, median: median(values), lowest, highest }
+        Row { key: figure.key.clone(), label: figure.label.clone(), unit: figure.unit, median: median(values), lowest, highest }
     };
     first.iter().enumerate().map(row).collect()
 }
 
 /// The table as text, one row a line.
 pub(crate) fn table(rows: &[Row]) -> String {
-    let line = |a: &str, b: &str, c: &str, d: &str, e: &str| format!("{a:<34}{b:>11}{c:>11}{d:>11}  {e}\n");
+    let line = |a: &str, b: &str, c: &str, d: &str, e: &str| format!("{a:<40}{b:>11}{c:>11}{d:>11}  {e}\n");
     let mut out = line("", "median", "lowest", "highest", "");
     for row in rows {
-        out.push_str(&line(row.label, &short(row.median), &short(row.lowest), &short(row.highest), row.unit));
+        out.push_str(&line(&row.label, &short(row.median), &short(row.lowest), &short(row.highest), row.unit));
     }
     out
 }

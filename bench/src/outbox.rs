@@ -1,48 +1,59 @@
 //! The demo's mails, read by all people of a run together: one look at the page serves everybody who waits.
 
-use std::{collections::HashMap, sync::Mutex, thread::sleep, time::Duration};
+use std::{collections::HashMap, time::Duration};
+
+use tokio::{
+    sync::{Mutex, Semaphore, SemaphorePermit},
+    time::sleep,
+};
 
 use crate::client::{Client, Trouble, now};
 
 /// How long somebody waits for a mail.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How many wait for a mail at once. The demo keeps the last 200 mails: half of that, and nobody misses one.
+const WAITING: usize = 100;
 
 /// Sign-in links seen so far, by address.
 pub(crate) struct Outbox {
     inner: Mutex<(Client, HashMap<String, String>)>,
+    waiting: Semaphore,
 }
 
 impl Outbox {
     pub(crate) fn new(url: &str) -> Self {
-        Self { inner: Mutex::new((Client::new(url), HashMap::new())) }
+        Self { inner: Mutex::new((Client::new(url, None), HashMap::new())), waiting: Semaphore::new(WAITING) }
+    }
+
+    /// Waits until few enough others wait for a mail; held from asking for the link until having it.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed, so there is always a turn.
+        self.waiting.acquire().await.ok()
     }
 
     /// Waits for the sign-in link that was mailed to an address: the path `/sign-in/{token}`.
-    pub(crate) fn link(&self, address: &str) -> Result<String, Trouble> {
+    pub(crate) async fn link(&self, address: &str) -> Result<String, Trouble> {
         const WHAT: &str = "outbox";
         let started = now();
         let mut pause = Duration::from_millis(20);
         loop {
             {
-                let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut inner = self.inner.lock().await;
                 let (client, seen) = &mut *inner;
                 if !seen.contains_key(address) {
-                    let page = client.get(WHAT, "/demo/outbox")?.expect_status(WHAT, 200)?;
+                    let page = client.get(WHAT, "/demo/outbox").await?.expect_status(WHAT, 200)?;
                     // The newest mail stands first, so the first one seen for an address is the one that counts.
                     links(&page.text).into_iter().for_each(|(to, link)| _ = seen.entry(to).or_insert(link));
                 }
-                if let Some(link) = seen.remove(address) {
-                    return Ok(link);
+                if let Some(link) = seen.get(address) {
+                    return Ok(link.clone());
                 }
             }
             if started.elapsed() > PATIENCE {
-                return Err(Trouble::Unexpected {
-                    what: WHAT.to_owned(),
-                    expected: format!("a mail to {address} with a link within {} s", PATIENCE.as_secs()),
-                    got: "none".to_owned(),
-                });
+                let expected = format!("a mail to {address} with a link within {} s", PATIENCE.as_secs());
+                return Err(Trouble::Unexpected { what: WHAT.to_owned(), expected, got: "none".to_owned(), status: 200 });
             }
-            sleep(pause);
+            sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(500));
         }
     }

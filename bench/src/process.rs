@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(crate) struct Usage {
     /// User and system time of all its threads, ended ones included; steps of one clock tick, mostly 10 ms.
     pub(crate) cpu: Duration,
+    /// How often its living threads were taken off a core or gave it up, summed.
+    pub(crate) switches: u64,
     /// Largest resident memory since the process began, in bytes.
     pub(crate) peak_bytes: u64,
 }
@@ -57,6 +59,19 @@ pub(crate) fn idle() -> Option<(Duration, usize)> {
     os::idle()
 }
 
+/// Runs this process, and what it starts from now on, on one core.
+///
+/// # Errors
+/// When there is no such core, or where this is not Linux.
+pub(crate) fn pin(core: usize) -> Result<(), String> {
+    os::pin(core)
+}
+
+/// Asks a process to end, as Ctrl-C does; `false` where that cannot be asked.
+pub(crate) fn ask_to_stop(child: &std::process::Child) -> bool {
+    os::ask_to_stop(child)
+}
+
 #[cfg(target_os = "linux")]
 mod os {
     use std::{collections::HashSet, time::Duration};
@@ -68,14 +83,36 @@ mod os {
         ticks_per_second,
     };
 
+    use rustix::{
+        process::{Pid, Signal, kill_process},
+        thread::{CpuSet, sched_setaffinity},
+    };
+
     use super::Usage;
+
+    pub(super) fn pin(core: usize) -> Result<(), String> {
+        let cannot = |why: String| format!("core {core} cannot be used alone ({why}): choose others, or leave pinning out with --no-pin");
+        if core >= CpuSet::MAX_CPU {
+            return Err(cannot("there is none".to_owned()));
+        }
+        let mut set = CpuSet::new();
+        set.set(core);
+        sched_setaffinity(None, &set).map_err(|e| cannot(e.to_string()))
+    }
+
+    pub(super) fn ask_to_stop(child: &std::process::Child) -> bool {
+        kill_process(Pid::from_child(child), Signal::INT).is_ok()
+    }
 
     pub(super) fn usage(pid: i32) -> Option<Usage> {
         let process = Process::new(pid).ok()?;
         let stat = process.stat().ok()?;
         let ticks = stat.utime + stat.stime;
         let peak_kib = process.status().ok()?.vmhwm?;
-        Some(Usage { cpu: Duration::from_millis(ticks * 1000 / ticks_per_second()), peak_bytes: peak_kib * 1024 })
+        let threads = process.tasks().ok()?.filter_map(|task| task.ok()?.status().ok());
+        let given_up = |s: &procfs::process::Status| s.voluntary_ctxt_switches.unwrap_or(0) + s.nonvoluntary_ctxt_switches.unwrap_or(0);
+        let switches = threads.map(|status| given_up(&status)).sum();
+        Some(Usage { cpu: Duration::from_millis(ticks * 1000 / ticks_per_second()), switches, peak_bytes: peak_kib * 1024 })
     }
 
     pub(super) fn cores(pid: i32) -> Option<String> {
@@ -103,6 +140,14 @@ mod os {
 
 #[cfg(not(target_os = "linux"))]
 mod os {
+    pub(super) fn pin(_core: usize) -> Result<(), String> {
+        Err("pinning needs Linux; leave it out with --no-pin".to_owned())
+    }
+
+    pub(super) fn ask_to_stop(_child: &std::process::Child) -> bool {
+        false
+    }
+
     pub(super) fn usage(_pid: i32) -> Option<super::Usage> {
         None
     }

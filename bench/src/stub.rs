@@ -1,7 +1,7 @@
 //! A stand-in for the demo with the same addresses, so that the driver's own judgement is tested without a server.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
@@ -18,6 +18,10 @@ pub(crate) enum Fault {
     ShortForm,
     /// Submits are answered 503.
     Busy,
+    /// The first save of question 7 is answered 503.
+    BusyOnce,
+    /// All saves are answered 503.
+    AlwaysBusy,
     /// The last question's connection is closed without an answer.
     HangsUp,
     /// Nobody may begin.
@@ -27,7 +31,10 @@ pub(crate) enum Fault {
 #[derive(Default)]
 struct Seen {
     mails: Vec<(String, u32)>,
-    revisions: HashMap<String, u32>,
+    /// Revision and counter of the last save, by person and question.
+    revisions: HashMap<String, (u32, u64)>,
+    begun: HashSet<String>,
+    was_busy: bool,
 }
 
 /// Starts a stand-in on a free port; its URL.
@@ -99,14 +106,18 @@ fn answer(method: &str, path: &str, body: &str, cookie: &str, seen: &mut Seen, f
         _ if cookie.is_empty() => Some((401, String::new(), "<h1>Sign in</h1>".to_owned())),
         ("GET", ["programmes", _, "assessment"]) => plain("<h1>Conditions</h1>".to_owned()),
         ("POST", ["programmes", _, "assessment"]) if fault == Fault::NoBegin => Some((409, String::new(), "<h1>Not yet</h1>".to_owned())),
+        ("POST", ["programmes", _, "assessment"]) if !seen.begun.insert(cookie.to_owned()) => {
+            Some((409, String::new(), format!("<h1>Still open</h1><a class=button href=\"/attempts/{cookie}\">Continue</a>")))
+        }
         ("POST", ["programmes", _, "assessment"]) if body.ends_with("honesty=yes") => {
             Some((303, format!("Location: /attempts/{cookie}/questions/1\r\n"), String::new()))
         }
         ("GET", ["attempts", _, "questions", "50"]) if fault == Fault::HangsUp => None,
         ("GET", ["attempts", _, "questions", number]) => {
             let count = if fault == Fault::ShortForm { 49 } else { 50 };
+            let revision = seen.revisions.get(&format!("{cookie} {number}")).map_or(0, |(revision, _)| *revision);
             plain(format!(
-                "<title>Question {number} of {count}</title><input type=hidden name=revision value=0>\
+                "<title>Question {number} of {count}</title><input type=hidden name=revision value={revision}>\
                  <input type=radio name=choice value=a><input type=radio name=choice value=b>"
             ))
         }
@@ -114,10 +125,16 @@ fn answer(method: &str, path: &str, body: &str, cookie: &str, seen: &mut Seen, f
             if fault == Fault::NotSaved && *number == "7" {
                 return plain("{\"saved\":false}".to_owned());
             }
+            if fault == Fault::AlwaysBusy || fault == Fault::BusyOnce && *number == "7" && !std::mem::replace(&mut seen.was_busy, true) {
+                return Some((503, "Retry-After: 1\r\n".to_owned(), "<h1>Busy</h1>".to_owned()));
+            }
             let json: serde_json::Value = serde_json::from_str(body).unwrap();
             assert!(json["chosen"] == serde_json::json!(["a"]) || json["chosen"] == serde_json::json!(["b"]), "{json}");
-            let revision = seen.revisions.entry(format!("{cookie} {number}")).or_default();
-            *revision += 1;
+            let counter = json["counter"].as_u64().unwrap();
+            let (revision, last) = seen.revisions.entry(format!("{cookie} {number}")).or_default();
+            if counter > *last {
+                (*revision, *last) = (*revision + 1, counter);
+            }
             plain(format!("{{\"saved\":true,\"revision\":{revision},\"at\":\"14:02\"}}"))
         }
         ("POST", ["attempts", _, "submit"]) if fault == Fault::Busy => {

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::{
     WeighArgs,
     client::{Answer, Trouble},
+    crowd::{fresh_tag, on_one_core},
     html::tags,
     outbox::Outbox,
     person::Person,
@@ -15,7 +16,7 @@ use crate::{
 /// # Errors
 /// Words for the person at the terminal, when the page cannot be reached.
 pub(crate) fn run(args: &WeighArgs) -> Result<bool, String> {
-    let answers = fetch(args).map_err(|trouble| trouble.to_string())?;
+    let answers = on_one_core(async { fetch(args).await.map_err(|trouble| trouble.to_string()) })?;
     let total: u64 = answers.iter().map(|(_, answer)| answer.wire_bytes).sum();
     if args.json {
         let each: Vec<_> = answers
@@ -32,11 +33,12 @@ pub(crate) fn run(args: &WeighArgs) -> Result<bool, String> {
     Ok(answers.iter().all(|(_, answer)| answer.status == 200))
 }
 
-fn fetch(args: &WeighArgs) -> Result<Vec<(String, Answer)>, Trouble> {
-    let mut person = Person::new(&args.target, &crate::load::fresh_tag(), 1, 1);
-    person.sign_in(&Outbox::new(&args.target.url))?;
-    let (path, client) = person.open_question()?;
-    let page = client.get("question page", &path)?.expect_status("question page", 200)?;
+async fn fetch(args: &WeighArgs) -> Result<Vec<(String, Answer)>, Trouble> {
+    let mut person = Person::new(&args.target, &fresh_tag(), 1, 1);
+    person.sign_in(&Outbox::new(args.target.url())).await?;
+    let path = person.open_question().await?;
+    let client = person.browser();
+    let page = client.get("question page", &path).await?.expect_status("question page", 200)?;
     let wanted = subresources(&page.text);
     let mut answers = vec![(path, page)];
     let mut queue = wanted;
@@ -44,7 +46,7 @@ fn fetch(args: &WeighArgs) -> Result<Vec<(String, Answer)>, Trouble> {
         if answers.iter().any(|(known, _)| *known == path) {
             continue;
         }
-        let answer = client.get(&path, &path)?;
+        let answer = client.get(&path, &path).await?;
         // A module's own imports are requests too.
         queue.extend(imports(&answer));
         answers.push((path, answer));
