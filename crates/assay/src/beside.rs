@@ -45,13 +45,20 @@ pub(crate) struct Beside {
 impl Where {
     /// Opens the installation.
     pub(crate) async fn open(self) -> Result<Beside, Failure> {
-        let root = match (&self.config, self.data) {
-            (Some(config), _) => Settings::read(config)?.data,
-            (None, Some(data)) => data,
+        let settings = self.config.as_deref().map(Settings::read).transpose()?;
+        let (folder, slug, store) = match (settings, self.data) {
+            (Some(settings), _) if settings.server.is_some() => {
+                let folder = DataFolder::open(&settings.data, &settings.issuer_slug)?;
+                let store = settings.open_store(&folder).await?;
+                (folder, settings.issuer_slug, store)
+            }
+            (Some(Settings { data, .. }), _) | (None, Some(data)) => {
+                let (folder, slug) = DataFolder::existing(&data)?;
+                let store = Store::open_sqlite(&folder.database()).await?;
+                (folder, slug, store)
+            }
             (None, None) => return Err(Failure::Usage("name the settings with --config, or the data folder with --data".to_owned())),
         };
-        let (folder, slug) = DataFolder::existing(&root)?;
-        let store = Store::open_sqlite(&folder.database()).await?;
         let at = SystemClock.now().plus_seconds(demo::moved_seconds(&folder));
         let issuer = store.run(EnsureIssuer { slug, id: IssuerId::random(&SystemChance), at }).await?;
         Ok(Beside { folder, store, issuer, at })

@@ -3,10 +3,13 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use assay_badge::{Issuer, KeyHistory, did_web};
-use assay_core::{Chance, Clock, clock::WatchedClock, ids::IssuerId};
+use assay_core::{Chance, Clock, chance::keyed_seed, clock::WatchedClock, ids::IssuerId};
 use assay_jobs::{FileJournal, Mailer, SmtpMailer, WorkerParts};
 use assay_pack::Pack;
-use assay_store::{Bell, Store, commands::EnsureIssuer};
+use assay_store::{
+    Bell, Store,
+    commands::{Agree, EnsureIssuer},
+};
 use assay_web::{App, Limits, Parts};
 
 use crate::{
@@ -53,7 +56,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>) = (Arc::new(WatchedClock::new(SystemClock)), Arc::new(SystemChance));
     let issuer = Arc::new(issuer(&settings, &folder, &*chance, &*clock)?);
     let secret = folder.secret("server.secret", &*chance)?;
-    let store = Store::open_sqlite(&folder.database()).await?;
+    let store = settings.open_store(&folder).await?;
+    same_as_the_others(&store, &secret, &issuer).await?;
     let ensure = EnsureIssuer { slug: settings.issuer_slug.clone(), id: IssuerId::random(&*chance), at: clock.now() };
     let issuer_id = store.run(ensure).await?;
     let spinner = progress::spinner("Publishing the programmes");
@@ -101,6 +105,22 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let address = settings.public_url;
     server::run(Serving { listener, app, worker, limits, address, figures }).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Nodes of one installation draw forms and sign with the same secrets: one that has others would spoil what the rest does.
+async fn same_as_the_others(store: &Store, secret: &[u8; 32], issuer: &Issuer) -> Result<(), Failure> {
+    let hash = |bytes: &[u8]| keyed_seed(secret, &[b"node", bytes]).to_vec();
+    for (name, file, own) in
+        [("server.secret", "keys/server.secret", hash(&[])), ("signing.key", "keys/signing.key", hash(issuer.method().as_bytes()))]
+    {
+        // The embedded database belongs to this folder, and a signing key may be changed there.
+        if !store.is_alone() && store.run(Agree { name, value: own.clone() }).await? != own {
+            return Err(Failure::Words(format!(
+                "the other nodes of this installation have another {file}: copy the folder `keys` from one of them, or name another database"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The programmes, with the settings' entry rules in them.

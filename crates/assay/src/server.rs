@@ -86,7 +86,9 @@ pub(crate) async fn run(serving: Serving) -> Result<(), Failure> {
         worker.know(known);
     }
     // The folder's lock says that no other server uses this database: whatever is leased was left by a crash.
-    worker.take_over().await?;
+    if store.is_alone() {
+        worker.take_over().await?;
+    }
     app.watched_by(Arc::new(Watched(Arc::clone(&worker))));
     let asked = stop_asked()?;
     let (requests_over, rest) = watch::channel(false);

@@ -11,13 +11,14 @@ use assay_items::{
     fault::{Fault, Lines, Located, is_slug, text_of},
     fields::{Fields, Node, Value},
 };
+use assay_store::{Promise, Store, StoreError};
 use axum::http::Uri;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
-use crate::{connections, logging};
+use crate::{connections, folder::DataFolder, logging};
 
 /// The largest settings file, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
@@ -27,6 +28,8 @@ const MAX_BYTES: usize = 256 * 1024;
 pub(crate) struct Settings {
     /// The data folder.
     pub(crate) data: PathBuf,
+    /// The PostgreSQL database, if it is not the embedded one in the data folder.
+    pub(crate) server: Option<(String, Promise)>,
     /// Where to listen.
     pub(crate) listen: SocketAddr,
     /// Public address, without a slash at the end.
@@ -114,6 +117,14 @@ impl Settings {
         })
     }
 
+    /// Opens the database: the one that is named, or the embedded one in the data folder.
+    pub(crate) async fn open_store(&self, folder: &DataFolder) -> Result<Store, StoreError> {
+        match &self.server {
+            Some((url, promise)) => Store::open_postgres(url, *promise).await,
+            None => Store::open_sqlite(&folder.database()).await,
+        }
+    }
+
     fn from_bytes(bytes: &[u8], folder: &Path) -> Result<Self, Vec<Fault>> {
         let text = text_of(bytes, MAX_BYTES)?;
         let root = parse(&text)?;
@@ -123,6 +134,8 @@ impl Settings {
             "listen",
             "public_url",
             "behind_proxy",
+            "database",
+            "durability",
             "connections",
             "connections_per_address",
             "log",
@@ -136,6 +149,7 @@ impl Settings {
         let data = fields.required_text("data", "the folder for database and keys, such as \"data\"");
         let listen = fields.required_text("listen", "such as \"127.0.0.1:8080\"");
         let listen = listen.and_then(|found| read_address("listen", &found, &mut fields));
+        let server = read_database(&mut fields);
         let public = fields.required_text("public_url", "such as \"https://badges.example.org\"");
         let public = public.and_then(|found| read_public_url(&found, &mut fields));
         let behind_proxy = fields.flag("behind_proxy").unwrap_or(false);
@@ -166,6 +180,7 @@ impl Settings {
             let (issuer, (smtp_url, smtp_from), public) = (issuer?, smtp?, public?);
             Some(Self {
                 data: folder.join(data?.value),
+                server: server?,
                 listen: listen?.1,
                 public_url: public.url,
                 host: public.host,
@@ -196,6 +211,38 @@ fn read_log(found: &Located<String>, fields: &mut Fields<'_, '_>) -> logging::Fo
             logging::Form::Text
         }
     }
+}
+
+/// `database` and `durability`; `None` after a fault.
+fn read_database(fields: &mut Fields<'_, '_>) -> Option<Option<(String, Promise)>> {
+    let (database, durability) = (fields.text("database"), fields.text("durability"));
+    let promise = match durability.as_ref().map(|found| found.value.as_str()) {
+        None | Some("disk") => Promise::Disk,
+        Some("standby") if database.is_some() => Promise::Standby,
+        Some(other) => {
+            let line = fields.line_of("durability");
+            let (what, instead) = match other {
+                "standby" => (
+                    "`durability` is “standby”, and there is no `database` that could have one".to_owned(),
+                    "name a PostgreSQL database, or delete the line",
+                ),
+                _ => (
+                    format!("`durability` is “{other}”"),
+                    "write \"disk\", or \"standby\" where every answer must outlive the database server",
+                ),
+            };
+            fields.fault(line, what, instead);
+            return None;
+        }
+    };
+    let Some(database) = database else { return Some(None) };
+    if !database.value.starts_with("postgres://") && !database.value.starts_with("postgresql://") {
+        // Not repeated in words: a mistyped URL may hold a password.
+        let instead = "write \"postgres://user:password@host/database\", or delete the line for the embedded database in the data folder";
+        fields.fault(database.line, "`database` is not a PostgreSQL URL", instead);
+        return None;
+    }
+    Some(Some((database.value, promise)))
 }
 
 fn read_address(name: &str, found: &Located<String>, fields: &mut Fields<'_, '_>) -> Option<(u32, SocketAddr)> {

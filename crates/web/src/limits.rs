@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use assay_core::chance::keyed_seed;
+use assay_store::commands::TakeTurn;
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
     http::request::Parts,
@@ -55,6 +57,9 @@ const FORGET_FROM: usize = 100_000;
 /// The limiter.
 pub struct Limits {
     limiters: Vec<(Way, DefaultKeyedRateLimiter<String>)>,
+    /// Ways whose uses are counted over an hour, with a name for the database: these are shared by all nodes. What is counted by
+    /// the minute shields one machine's processor, and stays with it.
+    hourly: [(Way, &'static str, u32); 5],
     /// Longest that the whole body of a form may take.
     pub(crate) form_time: Duration,
     /// The same for an upload to the verifier: 24 MB at the pace of a slow phone line.
@@ -100,6 +105,13 @@ impl Limits {
                 limiter(Way::Picture, per(Self::MINUTE, picture)),
                 limiter(Way::Write, per(Self::HOUR, write)),
             ],
+            hourly: [
+                (Way::AskForLink, "ask", ask),
+                (Way::MailTo, "mail", mail),
+                (Way::MailToAnywhere, "mail-anywhere", anywhere),
+                (Way::TryLink, "link", link),
+                (Way::Write, "write", write),
+            ],
             form_time: Duration::from_secs(30),
             upload_time: Duration::from_secs(300),
             at_once: AtOnce::default(),
@@ -109,6 +121,29 @@ impl Limits {
     /// Counts one use of a way by somebody, or refuses with words and the time to wait.
     pub(crate) fn take(&self, way: Way, who: &str) -> Result<(), Fault> {
         self.count(way, who).map_err(|seconds| Fault::too_often(way.words(), seconds))
+    }
+
+    /// The same, counted by all nodes together where there are several.
+    pub(crate) async fn take_shared(app: &App, way: Way, who: &str) -> Result<(), Fault> {
+        app.limits.take(way, who)?;
+        let Some((_, name, count)) = app.limits.hourly.iter().find(|(w, ..)| *w == way).filter(|_| !app.store.is_alone()) else {
+            return Ok(());
+        };
+        let take = TakeTurn {
+            way: name,
+            // A hash with the server's secret: whoever reads the table learns no address.
+            key_hash: keyed_seed(&app.secret, &[b"limit", who.as_bytes()]),
+            period_ms: 3_600_000 / i64::from((*count).max(1)),
+            burst: *count,
+            at: app.now(),
+        };
+        match app.store.run(take).await? {
+            None => Ok(()),
+            Some(free_at) => {
+                let seconds = u32::try_from(free_at.seconds_since(app.now()).max(0)).unwrap_or(u32::MAX);
+                Err(Fault::too_often(way.words(), seconds.saturating_add(1)))
+            }
+        }
     }
 
     /// The seconds to wait when it is one too many.
@@ -132,6 +167,11 @@ impl Place {
     /// Counts one use of a way from here.
     pub(crate) fn take(&self, app: &App, way: Way) -> Result<(), Fault> {
         app.limits.take(way, &self.0)
+    }
+
+    /// The same, counted by all nodes together.
+    pub(crate) async fn take_shared(&self, app: &App, way: Way) -> Result<(), Fault> {
+        Limits::take_shared(app, way, &self.0).await
     }
 }
 

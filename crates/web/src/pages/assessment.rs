@@ -27,7 +27,7 @@ use crate::{
     App,
     error::Fault,
     frame::{Frame, page},
-    limits::Way,
+    limits::{Limits, Way},
     session::SignedIn,
 };
 
@@ -151,7 +151,7 @@ pub(crate) async fn begin(
     if let Err(words) = may_enter(&p.entry, &who.0.address) {
         return show(&app, &who, p, form.name, None, Some(Refusal { title: "Not open to this address", words, until: None, link: None }));
     }
-    app.limits.take(Way::Write, &who.0.learner.person.to_string())?;
+    Limits::take_shared(&app, Way::Write, &who.0.learner.person.to_string()).await?;
     let name = match clean_name(&form.name) {
         Ok(name) if form.honesty == "yes" => name,
         Ok(_) => return show(&app, &who, p, form.name, Some("Tick the honesty statement to begin.".into()), None),

@@ -14,7 +14,7 @@ use crate::{
     App,
     error::Fault,
     frame::{Frame, page},
-    limits::Way,
+    limits::{Limits, Way},
     session::SignedIn,
 };
 
@@ -62,7 +62,7 @@ pub(crate) async fn report(
     };
     let sent = error.is_none();
     if sent {
-        app.limits.take(Way::Write, &who.0.learner.person.to_string())?;
+        Limits::take_shared(&app, Way::Write, &who.0.learner.person.to_string()).await?;
         let report = RowId::random(&*app.chance);
         app.store.run(ReportProblem { learner: who.0.learner, report, attempt, position: n, words: words.clone(), at: app.now() }).await?;
     }

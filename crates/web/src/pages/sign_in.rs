@@ -24,7 +24,7 @@ use crate::{
     App,
     error::Fault,
     frame::{Frame, page},
-    limits::{Place, Way},
+    limits::{Limits, Place, Way},
     session::{SESSION_SECONDS, Visitor, session_cookie, token, token_hash},
 };
 
@@ -86,10 +86,10 @@ pub(crate) async fn send(State(app): State<App>, place: Place, visitor: Visitor,
             return Ok(response);
         }
     };
-    place.take(&app, Way::AskForLink)?;
+    place.take_shared(&app, Way::AskForLink).await?;
     // By place and address, so that a stranger cannot lock an address out by asking for links to it.
-    app.limits.take(Way::MailTo, &format!("{address} {}", place.0))?;
-    app.limits.take(Way::MailToAnywhere, &address)?;
+    Limits::take_shared(&app, Way::MailTo, &format!("{address} {}", place.0)).await?;
+    Limits::take_shared(&app, Way::MailToAnywhere, &address).await?;
     let token = Secret128::random(&*app.chance);
     let (at, expires_at) = (app.now(), app.now().plus_seconds(LINK_MINUTES * 60));
     let mail = link_mail(&app, &address, &token);
@@ -142,7 +142,7 @@ fn spent() -> Fault {
 
 /// `GET /sign-in/{token}`.
 pub(crate) async fn confirm(State(app): State<App>, place: Place, visitor: Visitor, Path(token): Path<String>) -> Result<Response, Fault> {
-    place.take(&app, Way::TryLink)?;
+    place.take_shared(&app, Way::TryLink).await?;
     let token = Secret128::parse(&token).ok_or_else(spent)?;
     let query = LinkAddress { issuer: app.issuer_id, token_hash: token_hash(&token), at: app.now() };
     let address = match app.store.read(query).await? {
@@ -161,7 +161,7 @@ pub(crate) fn address_mac(app: &App, address: &str) -> TokenHash {
 
 /// `POST /sign-in/{token}`.
 pub(crate) async fn consume(State(app): State<App>, place: Place, Path(token): Path<String>) -> Result<Response, Fault> {
-    place.take(&app, Way::TryLink)?;
+    place.take_shared(&app, Way::TryLink).await?;
     let token = Secret128::parse(&token).ok_or_else(spent)?;
     let query = LinkAddress { issuer: app.issuer_id, token_hash: token_hash(&token), at: app.now() };
     let address = app.store.read(query).await?.ok_or_else(spent)?;
