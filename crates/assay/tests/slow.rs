@@ -138,7 +138,7 @@ async fn slow_body(address: SocketAddr) {
 /// gone: what the kernel has could still be read then.
 async fn slow_reader(address: SocketAddr) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let requests = format!("GET /assets/assay-0.css HTTP/1.1\r\nhost: {address}\r\n\r\n").repeat(1500);
+    let requests = format!("GET /assets/assay-0.css HTTP/1.1\r\nhost: {address}\r\n\r\n").repeat(300);
     let (mut reader, mut writer) = stream.split();
     let write = async {
         // The server stops reading when its answers are not taken.
