@@ -185,3 +185,21 @@ fn a_socket_too_many_is_refused_with_words() {
     let output = command.stdin(OwnedFd::from(socket)).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("2 sockets were handed over"), "{output:?}");
 }
+
+#[test]
+fn a_socket_that_others_reach_is_refused_without_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("assay.toml");
+    let pack = running::sample_pack();
+    let text = format!(
+        "data = \"data\"\nlisten = \"127.0.0.1:8080\"\npublic_url = \"http://localhost:8080\"\npacks = [{pack:?}]\n\n\
+         [issuer]\nname = \"Example\"\nslug = \"example\"\ncontact = \"a@example.org\"\n\n\
+         [smtp]\nurl = \"smtp://127.0.0.1:9\"\nfrom = \"A <a@example.org>\"\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", MANAGER, env!("CARGO_BIN_EXE_assay"), "serve", "--config", config.to_str().unwrap()]);
+    let output = command.stdin(OwnedFd::from(TcpListener::bind("0.0.0.0:0").unwrap())).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && words.contains("other machines can reach") && words.contains("TLS"), "{words}");
+}

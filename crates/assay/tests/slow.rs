@@ -134,36 +134,28 @@ async fn slow_body(address: SocketAddr) {
     drip(TcpStream::connect(address).await.unwrap(), &head).await;
 }
 
-/// Asks for more than the kernels between would hold, and takes ten bytes a second of it.
+/// Asks for more than the kernels between would hold, takes ten bytes a second of it, and sees by its writing that the other end is
+/// gone: what the kernel has could still be read then.
 async fn slow_reader(address: SocketAddr) {
-    const REQUESTS: usize = 1500;
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET /programmes/serverless HTTP/1.1\r\nhost: {address}\r\n\r\n").repeat(REQUESTS);
-    let began = Instant::now();
+    let requests = format!("GET /assets/assay-0.css HTTP/1.1\r\nhost: {address}\r\n\r\n").repeat(300);
     let (mut reader, mut writer) = stream.split();
     let write = async {
         // The server stops reading when its answers are not taken.
-        let _cut = writer.write_all(request.as_bytes()).await;
-        std::future::pending::<()>().await;
+        let mut rest = requests.as_bytes();
+        while writer.write_all(rest).await.is_ok() {
+            rest = b"\r\n";
+            sleep(Duration::from_secs(1)).await;
+        }
     };
     let read = async {
-        let mut taken = 0;
-        let mut buffer = vec![0; 65536];
-        loop {
-            // What the kernel holds is taken at once in the end, to see that the rest does not come.
-            let slow = began.elapsed() < Duration::from_secs(60);
-            let part = if slow { 10 } else { buffer.len() };
-            match reader.read(&mut buffer[..part]).await {
-                Ok(0) | Err(_) => break taken,
-                Ok(n) => taken += n,
-            }
-            if slow {
-                sleep(Duration::from_secs(1)).await;
-            }
+        let mut buffer = [0; 10];
+        while let Ok(1..) = reader.read(&mut buffer).await {
+            sleep(Duration::from_secs(1)).await;
         }
     };
     tokio::select! {
         () = write => {}
-        taken = read => assert!(taken < 5000 * REQUESTS, "all of it came: {taken} bytes"),
+        () = read => {}
     }
 }
