@@ -14,5 +14,5 @@ mod error;
 pub mod queries;
 
 pub use bell::{Bell, Listener};
-pub use engine::{Apply, Command, Query, Store};
+pub use engine::{Apply, Command, Query, Store, sqlite::SqliteTuning};
 pub use error::StoreError;
