@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod image;
+pub mod points;
 pub mod power;
 pub mod room;
 pub mod story;

@@ -1,9 +1,12 @@
 //! Long runs of the fault tests: `cargo xtask torture`.
 
-use std::process::ExitCode;
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's program fails by panicking")]
+
+use std::{path::PathBuf, process::ExitCode};
 
 use assay_torture::{
     image::Cut,
+    points::{Killed, POINTS, kill, sit_and_die},
     power::{Cuts, Found, cut, tell},
     story::{Fault, Plan},
 };
@@ -27,11 +30,34 @@ enum What {
         #[arg(long, default_value_t = usize::MAX)]
         most: usize,
     },
+    /// Kills at named points between a hand-in and the mail
+    Points {
+        /// Kills at each point
+        #[arg(long, default_value_t = 1000)]
+        times: usize,
+    },
+    /// The process that is killed
+    #[command(hide = true)]
+    Sit {
+        #[arg(long)]
+        folder: PathBuf,
+        #[arg(long)]
+        point: String,
+        #[arg(long)]
+        nth: usize,
+        #[arg(long)]
+        seed: u8,
+    },
 }
 
 fn main() -> ExitCode {
     let faults = match Arguments::parse().what {
         What::Power { attempts, most } => power(attempts, most),
+        What::Points { times } => points(times),
+        What::Sit { folder, point, nth, seed } => {
+            sit_and_die(&folder, &point, nth, seed);
+            0
+        }
     };
     if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -50,4 +76,32 @@ fn power(attempts: usize, most: usize) -> usize {
         println!("so far: {}", all.line());
     }
     all.bad
+}
+
+/// Each point until it has killed so many times, at its first, second, third … passing, by turns.
+fn points(times: usize) -> usize {
+    let program = std::env::current_exe().unwrap();
+    let mut bad = 0;
+    for point in POINTS {
+        let (mut died, mut not_reached, mut nth) = (0, 0, 0);
+        for run in 0.. {
+            if died >= times || not_reached > times + 10 {
+                break;
+            }
+            nth += 1;
+            match kill(&program, point, nth, u8::try_from(run % 256).unwrap()) {
+                Killed::Well => died += 1,
+                Killed::NotReached => {
+                    not_reached += 1;
+                    nth = 0;
+                }
+                Killed::Badly(faults) => {
+                    bad += 1;
+                    println!("{point}, time {nth}: {}", faults.join("; "));
+                }
+            }
+        }
+        println!("{point}: {died} kills went well, {bad} badly so far");
+    }
+    bad
 }

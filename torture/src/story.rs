@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use assay_core::{
@@ -77,7 +77,7 @@ pub struct Recording {
 }
 
 /// Hands mails over to nobody, and writes down that it did.
-pub struct Postbox(pub Arc<Recorder>);
+pub struct Postbox(pub Arc<dyn Witness>);
 
 impl Mailer for Postbox {
     fn send<'a>(&'a self, id: &'a str, mail: &'a Mail, _at: UtcMillis) -> Sending<'a> {
@@ -91,25 +91,77 @@ pub fn label(mail: &Mail) -> String {
     format!("{} | {} | {}", mail.to, mail.subject, mail.text.contains("corrected name"))
 }
 
-type Chapters = Arc<Mutex<Vec<Chapter>>>;
+/// Who keeps what people do and are told.
+pub trait Witness: Send + Sync {
+    /// An attempt begins; answers its number.
+    fn begin(&self, sitting: &Sitting, passes: bool) -> usize;
+    /// An answer is about to be sent.
+    fn chose(&self, attempt: usize, position: u16, chosen: String);
+    /// What a hand-in was answered with.
+    fn outcome(&self, attempt: usize, outcome: String);
+    /// Somebody was told something.
+    fn told(&self, told: Told);
+}
+
+/// In memory, in one order with the changes of the disk.
+pub struct Memory {
+    recorder: Arc<Recorder>,
+    chapters: Mutex<Vec<Chapter>>,
+}
+
+impl Memory {
+    /// Empty.
+    pub fn new(recorder: Arc<Recorder>) -> Self {
+        Self { recorder, chapters: Mutex::default() }
+    }
+
+    fn chapters(&self) -> MutexGuard<'_, Vec<Chapter>> {
+        self.chapters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands over the attempts.
+    pub fn take(&self) -> Vec<Chapter> {
+        std::mem::take(&mut self.chapters())
+    }
+}
+
+impl Witness for Memory {
+    fn begin(&self, sitting: &Sitting, passes: bool) -> usize {
+        let mut chapters = self.chapters();
+        chapters.push(Chapter { sitting: sitting.clone(), answers: BTreeMap::new(), outcome: None, passed: passes });
+        chapters.len() - 1
+    }
+
+    fn chose(&self, attempt: usize, position: u16, chosen: String) {
+        self.chapters()[attempt].answers.entry(position).or_default().push(chosen);
+    }
+
+    fn outcome(&self, attempt: usize, outcome: String) {
+        self.chapters()[attempt].outcome = Some(outcome);
+    }
+
+    fn told(&self, told: Told) {
+        self.recorder.told(told);
+    }
+}
 
 /// Tells a story in this folder, and records it.
 pub async fn record(folder: &Path, plan: Plan) -> Recording {
     let recorder = Arc::new(Recorder::new(plan.fault == Fault::IgnoredSync));
     let tuning = SqliteTuning { vfs: Some(vfs::register(recorder.clone())), full_sync: plan.fault != Fault::NormalSync };
-    let chapters = Chapters::default();
+    let witness = Arc::new(Memory::new(recorder.clone()));
     for session in 0..2 {
         let store = Store::open_sqlite_with(&folder.join("assay.db"), tuning.clone()).await.unwrap();
         let room = Room::new(store, plan.seed.wrapping_mul(2).wrapping_add(session)).await.unwrap();
         recorder.told(Told::Published);
         let (stop, stopped) = watch::channel(false);
         let journal = RecordedJournal::new(&folder.join("signing.jsonl"), recorder.clone(), plan.fault != Fault::JournalUnsynced);
-        let (mails, bell) = (Arc::new(Postbox(recorder.clone())), room.bell.clone());
+        let (mails, bell) = (Arc::new(Postbox(witness.clone())), room.bell.clone());
         let working = Arc::new(worker(&room.store, plan.seed.wrapping_add(100 + session), START, mails, Arc::new(journal), bell));
         let working = tokio::spawn(working.run(stopped));
         let mut all = tokio::task::JoinSet::new();
         for number in 0..plan.people {
-            all.spawn(person(room.clone(), recorder.clone(), chapters.clone(), plan, usize::from(session) * plan.people + number));
+            all.spawn(person(room.clone(), witness.clone(), plan.seed, usize::from(session) * plan.people + number));
         }
         all.spawn(leaver(room.clone(), session));
         while let Some(done) = all.join_next().await {
@@ -125,14 +177,13 @@ pub async fn record(folder: &Path, plan: Plan) -> Recording {
     }
     let events = recorder.take();
     let acknowledged = events.iter().filter(|event| matches!(event, Event::Told(_))).count();
-    let chapters = std::mem::take(&mut *chapters.lock().unwrap_or_else(PoisonError::into_inner));
-    Recording { events, chapters, acknowledged }
+    Recording { events, chapters: witness.take(), acknowledged }
 }
 
 /// One person: begins, answers every question once to three times, hands in. Two of three pass; every fifth of these corrects the
 /// name on the badge.
-async fn person(room: Room, recorder: Arc<Recorder>, chapters: Chapters, plan: Plan, number: usize) {
-    let mut seed = [plan.seed; 32];
+pub async fn person(room: Room, witness: Arc<dyn Witness>, seed: u8, number: usize) {
+    let mut seed = [seed; 32];
     seed[..8].copy_from_slice(&(number as u64).to_be_bytes());
     let chance = SeededChance::new(seed);
     let address = format!("person-{number}@example.org");
@@ -140,13 +191,8 @@ async fn person(room: Room, recorder: Arc<Recorder>, chapters: Chapters, plan: P
     pause(&chance).await;
     let sitting = room.start(learner, &address).await.unwrap();
     let passes = !number.is_multiple_of(3);
-    let chapter = {
-        let mut chapters = chapters.lock().unwrap_or_else(PoisonError::into_inner);
-        chapters.push(Chapter { sitting: sitting.clone(), answers: BTreeMap::new(), outcome: None, passed: passes });
-        chapters.len() - 1
-    };
-    let write = |change: &dyn Fn(&mut Chapter)| change(&mut chapters.lock().unwrap_or_else(PoisonError::into_inner)[chapter]);
-    recorder.told(Told::Started(chapter));
+    let attempt = witness.begin(&sitting, passes);
+    witness.told(Told::Started(attempt));
     for position in 1..=QUESTIONS {
         room.store.run(NoteShown { learner, attempt: sitting.attempt, position, at: START }).await.unwrap();
         let times = 1 + chance.below(3) as i64;
@@ -155,19 +201,18 @@ async fn person(room: Room, recorder: Arc<Recorder>, chapters: Chapters, plan: P
             let right = if counter == times { passes } else { chance.below(2) == 0 };
             let (yes, no) = &sitting.options[usize::from(position) - 1];
             let chosen = serde_json::to_string(&[if right { yes } else { no }]).unwrap();
-            write(&|chapter| chapter.answers.entry(position).or_default().push(chosen.clone()));
+            witness.chose(attempt, position, chosen);
             let revision = room.save(&sitting, position, counter, right).await.unwrap();
             assert_eq!(revision, counter);
-            recorder.told(Told::Saved { attempt: chapter, position, revision });
+            witness.told(Told::Saved { attempt, position, revision });
             pause(&chance).await;
         }
     }
-    recorder.told(Told::HandingIn(chapter));
+    witness.told(Told::HandingIn(attempt));
     let submitted = room.submit(learner, sitting.attempt).await.unwrap().unwrap();
     assert_eq!(submitted.outcome.passed, passes);
-    let outcome = serde_json::to_string(&submitted.outcome).unwrap();
-    write(&|chapter| chapter.outcome = Some(outcome.clone()));
-    recorder.told(Told::HandedIn(chapter));
+    witness.outcome(attempt, serde_json::to_string(&submitted.outcome).unwrap());
+    witness.told(Told::HandedIn(attempt));
     if passes && number.is_multiple_of(5) {
         correct_name(&room, &sitting).await;
     }

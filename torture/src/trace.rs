@@ -6,6 +6,7 @@ use std::{
 };
 
 use assay_jobs::{Entry, FileJournal, Journal, JournalError};
+use serde::{Deserialize, Serialize};
 
 use crate::vfs::{Disk, Op, Verdict};
 
@@ -42,7 +43,7 @@ impl Kept {
 }
 
 /// What somebody was told, so that it must stand from here on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Told {
     /// The programme is published.
     Published,

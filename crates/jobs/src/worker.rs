@@ -19,6 +19,7 @@ use assay_store::{
     commands::{Enqueue, FinishJob, FoldExposure, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob, Submit},
     queries::{AttemptOf, Overdue, ProgrammeVersion, WhereToMail},
 };
+use futures_util::FutureExt;
 use serde::Deserialize;
 use tokio::sync::watch;
 
@@ -144,6 +145,7 @@ impl Worker {
                 return false;
             }
         };
+        fail_point!("job::after_lease", |_| true);
         for job in &jobs {
             self.handle(job).await;
         }
@@ -157,7 +159,11 @@ impl Worker {
 
     async fn handle(&self, job: &LeasedJob) {
         let now = self.parts.clock.now();
-        let after = match self.work(job).await {
+        // A job that panics is tried again like one that fails; its lane lives on.
+        let worked = std::panic::AssertUnwindSafe(self.work(job)).catch_unwind().await;
+        let worked = worked.unwrap_or_else(|_| Err(JobError::Later("it panicked".into())));
+        fail_point!("job::before_finish", |_| ());
+        let after = match worked {
             Ok(()) => self.parts.store.run(FinishJob { job: job.id, at: now }).await,
             Err(JobError::Never(reason)) => {
                 tracing::error!(kind = job.kind, job = %job.id, reason, "a job was given up");
@@ -195,11 +201,14 @@ impl Worker {
         if mail.useless_after.is_some_and(|end| end <= now) {
             return Ok(());
         }
+        fail_point!("mail::before_hand_over", |_| Err(JobError::Later("a fail point".into())));
         self.parts.mailer.send(&job.id.to_string(), mail, now).await.map_err(|e| match e {
             MailError::Unwritable(words) => JobError::Never(words),
             MailError::Refused(words) if job.tries >= REFUSALS => JobError::Never(words),
             MailError::NotTaken(words) | MailError::Refused(words) => JobError::Later(words),
-        })
+        })?;
+        fail_point!("mail::after_hand_over", |_| Err(JobError::Later("a fail point".into())));
+        Ok(())
     }
 
     /// After a fail: the exact time of the next try, and a calendar file.

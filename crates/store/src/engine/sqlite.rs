@@ -207,6 +207,7 @@ async fn write(mut conn: Conn, options: SqliteConnectOptions, mut inbox: mpsc::R
             tracing::error!(reason, commands = batch.len(), "a transaction failed; nothing of it was acknowledged");
             conn = reconnect(conn, &options).await;
         }
+        fail_point!("store::after_commit");
         for waiting in batch {
             waiting.finish(commit.clone());
         }
@@ -256,6 +257,7 @@ async fn transaction(conn: &mut Conn, batch: &mut [Box<dyn Waiting>]) -> Result<
         }
         sqlx::query("RELEASE one").execute(&mut *conn).await.map_err(words)?;
     }
+    fail_point!("store::before_commit", |_| Err("a fail point".to_owned()));
     sqlx::query("COMMIT").execute(&mut *conn).await.map_err(words)?;
     Ok(())
 }

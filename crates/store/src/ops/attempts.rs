@@ -233,6 +233,7 @@ impl Apply<Conn> for Submit {
             let outcome = text.map(|t| from_json("outcome", &t)).transpose()?;
             return Ok(outcome.map(|outcome| Submitted { outcome, by_this_call: false }));
         };
+        fail_point!("submit::closed", |_| Err(StoreError::Busy));
         let (programme, version): (String, String) = (closed.try_get(0)?, closed.try_get(1)?);
         let rules: Rules = from_json("rules", closed.try_get::<&str, _>(3)?)?;
         // Time that ran out ends the attempt at its deadline, whenever that is noticed.
@@ -246,6 +247,7 @@ impl Apply<Conn> for Submit {
         if result.passed {
             self.award(conn, &programme, closed.try_get(2)?, closed.try_get(4)?).await?;
         }
+        fail_point!("submit::decided", |_| Err(StoreError::Busy));
         Ok(Some(Submitted { outcome: result, by_this_call: true }))
     }
 }

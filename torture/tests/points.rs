@@ -1,0 +1,42 @@
+//! Named points from the hand-in to the mail, some times each; `cargo xtask torture points` is the same, a thousand times each.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
+
+use std::path::Path;
+
+use assay_torture::points::{Killed, POINTS, inject, kill};
+
+#[test]
+fn a_process_killed_at_any_named_point_loses_and_doubles_nothing() {
+    let program = Path::new(env!("CARGO_BIN_EXE_assay-torture"));
+    for point in POINTS {
+        let mut died = 0;
+        for (nth, seed) in [(1, 1), (2, 2), (3, 3)] {
+            match kill(program, point, nth, seed) {
+                Killed::Well => died += 1,
+                Killed::NotReached => {}
+                Killed::Badly(faults) => panic!("{point}, time {nth}: {faults:#?}"),
+            }
+        }
+        println!("{point}: killed {died} times");
+        assert!(died > 1, "{point} was hardly reached");
+    }
+}
+
+#[test]
+fn a_step_that_fails_or_panics_is_tried_again_and_nothing_is_lost_or_doubled() {
+    for point in POINTS {
+        // The writer has the commit behind it: nothing there can be refused any more.
+        let actions: &[&str] = match point {
+            "store::after_commit" => &[],
+            "store::before_commit" => &["1*return", "2*off->3*return"],
+            // Outside of one job, a panic ends the lane, as the kill does.
+            "job::after_lease" | "job::before_finish" => &["1*return", "2*return", "1*off->1*return"],
+            _ => &["1*return", "2*return", "1*off->1*return", "1*panic", "1*off->1*panic"],
+        };
+        for (seed, action) in actions.iter().enumerate() {
+            let (refused, faults) = inject(point, action, u8::try_from(seed).unwrap());
+            println!("{point} {action}: {refused} refused");
+            assert_eq!(faults, Vec::<String>::new(), "{point} {action}");
+        }
+    }
+}
