@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use assay_core::{UtcMillis, mail::Mail};
+use assay_core::{UtcMillis, clock::SetClock, mail::Mail};
 use assay_fixtures::START;
 use assay_jobs::{FileJournal, Mailer, Sending};
 use assay_store::Store;
@@ -73,15 +73,21 @@ struct Done {
 /// Checks images of one story. Jobs are run once for each state that differs.
 pub struct Checker<'a> {
     chapters: &'a [Chapter],
+    now: UtcMillis,
     done: HashMap<[u8; 32], Done>,
     /// States that jobs were run for.
     pub states: usize,
 }
 
 impl<'a> Checker<'a> {
-    /// For this story.
+    /// For this story, a minute after its time stood still: a job that was leased is due only if leases are taken over.
     pub fn new(chapters: &'a [Chapter]) -> Self {
-        Self { chapters, done: HashMap::new(), states: 0 }
+        Self::at(chapters, START.plus_seconds(60))
+    }
+
+    /// For this story, at this time.
+    pub fn at(chapters: &'a [Chapter], now: UtcMillis) -> Self {
+        Self { chapters, now, done: HashMap::new(), states: 0 }
     }
 
     /// Opens the folder's database with the program's own engine, checks it, does the jobs, checks again. Answers what stood before
@@ -187,8 +193,7 @@ impl<'a> Checker<'a> {
         }
         let mails = Arc::new(Mails::default());
         let journal = Arc::new(FileJournal::new(folder.join("signing.jsonl")));
-        // A job that was leased or failed a moment ago is due by now only if leases are taken over.
-        let worker = worker(store, 78, START.plus_seconds(60), mails.clone(), journal, Arc::default());
+        let worker = worker(store, 78, &SetClock::new(self.now), mails.clone(), journal, Arc::default());
         if let Err(error) = worker.take_over().await {
             done.faults.push(format!("leases cannot be taken over: {error}"));
         }
@@ -352,4 +357,13 @@ async fn standing(conn: &mut SqliteConnection, folder: &Path) -> Result<Standing
     }
     standing.state = hash.finalize().into();
     Ok(standing)
+}
+
+/// Most tries that any job took.
+pub async fn most_tries(folder: &Path) -> i64 {
+    let options = SqliteConnectOptions::new().filename(folder.join("assay.db"));
+    let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
+    let tries = sqlx::query_scalar("SELECT COALESCE(MAX(tries), 0) FROM jobs").fetch_one(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+    tries
 }

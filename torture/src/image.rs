@@ -66,6 +66,12 @@ impl<'a> Platter<'a> {
                 Event::Make(kept) | Event::Write(kept, ..) | Event::Truncate(kept, _) => (*kept, false),
                 Event::Sync(kept) => (*kept, true),
                 Event::Delete(kept, durable) => (*kept, *durable),
+                Event::SyncFailed(kept) => {
+                    // The worst case: none of it. What made or removed the file is not the file's content, and stays under way.
+                    let content = |index: &usize| matches!(self.events[*index], Event::Write(..) | Event::Truncate(..));
+                    self.files.entry(*kept).or_default().pending.retain(|index| !content(index));
+                    continue;
+                }
                 Event::Told(_) => continue,
             };
             let Some(file) = self.files.get_mut(&kept) else { continue };
@@ -150,7 +156,7 @@ fn change(bytes: &mut Bytes, event: &Event) {
         }
         Event::Truncate(_, size) => bytes.get_or_insert_default().resize(usize::try_from(*size).unwrap(), 0),
         Event::Delete(..) => *bytes = None,
-        Event::Sync(_) | Event::Told(_) => {}
+        Event::Sync(_) | Event::SyncFailed(_) | Event::Told(_) => {}
     }
 }
 

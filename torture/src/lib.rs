@@ -4,7 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helper fails by panicking")]
 
 pub mod check;
+pub mod faulty;
 pub mod image;
+pub mod mail;
+pub mod outage;
 pub mod points;
 pub mod power;
 pub mod room;

@@ -5,7 +5,10 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use assay_torture::{
+    faulty::Rule,
     image::Cut,
+    mail::five_days,
+    outage::{Outage, SmallDisk, full_disk, no_descriptors, outage},
     points::{Killed, POINTS, kill, sit_and_die},
     power::{Cuts, Found, cut, tell},
     story::{Fault, Plan},
@@ -36,6 +39,27 @@ enum What {
         #[arg(long, default_value_t = 1000)]
         times: usize,
     },
+    /// Disks that fail: a story with a failing disk, cut everywhere, and outages of every kind
+    Disk {
+        /// Attempts to record, 50 to a story
+        #[arg(long, default_value_t = 200)]
+        attempts: usize,
+        /// Outages of each kind
+        #[arg(long, default_value_t = 50)]
+        times: usize,
+    },
+    /// Five days without a mail server
+    Mail {
+        /// Mails
+        #[arg(long, default_value_t = 10_000)]
+        mails: usize,
+        /// How often each is tried in the five days
+        #[arg(long, default_value_t = 120)]
+        looks: i64,
+    },
+    /// An outage of file descriptors, in a process with few
+    #[command(hide = true)]
+    Descriptors,
     /// The process that is killed
     #[command(hide = true)]
     Sit {
@@ -52,7 +76,10 @@ enum What {
 
 fn main() -> ExitCode {
     let faults = match Arguments::parse().what {
-        What::Power { attempts, most } => power(attempts, most),
+        What::Power { attempts, most } => power(attempts, most, Fault::None),
+        What::Disk { attempts, times } => power(attempts, usize::MAX, Fault::FailingDisk) + outages(times),
+        What::Mail { mails, looks } => five_days_of_mail(mails, looks),
+        What::Descriptors => told("no descriptors", &runtime().block_on(no_descriptors())),
         What::Points { times } => points(times),
         What::Sit { folder, point, nth, seed } => {
             sit_and_die(&folder, &point, nth, seed);
@@ -62,13 +89,17 @@ fn main() -> ExitCode {
     if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn power(attempts: usize, most: usize) -> usize {
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+fn power(attempts: usize, most: usize, fault: Fault) -> usize {
     let mut all = Found::default();
     for seed in 0..=u8::MAX {
         if all.attempts >= attempts {
             break;
         }
-        let recording = tell(Plan { people: 25, seed, fault: Fault::None });
+        let recording = tell(Plan { people: 25, seed, fault });
         let found = cut(&recording, seed, &Cuts { manners: Cut::ALL.to_vec(), most, enough: 100 });
         println!("story {seed}: {}", found.line());
         found.faults.iter().take(10).for_each(|fault| println!("  {fault}"));
@@ -104,4 +135,45 @@ fn points(times: usize) -> usize {
         println!("{point}: {died} kills went well, {bad} badly so far");
     }
     bad
+}
+
+fn told(name: &str, outage: &Outage) -> usize {
+    println!("{name}: {outage:?}");
+    outage.faults.len()
+}
+
+fn outages(times: usize) -> usize {
+    let (runtime, mut bad) = (runtime(), 0);
+    for rule in [Rule::NoSync, Rule::Full, Rule::NoWrite, Rule::ReadOnly, Rule::NoOpen] {
+        let all: Vec<Outage> = (0..times).map(|_| runtime.block_on(outage(rule))).collect();
+        bad += summary(&format!("{rule:?}"), &all);
+    }
+    let all: Result<Vec<Outage>, String> =
+        (0..times).map(|_| SmallDisk::mount(3072).map(|disk| runtime.block_on(full_disk(&disk)))).collect();
+    match all {
+        Ok(all) => bad + summary("a full tmpfs", &all),
+        Err(why) => {
+            println!("a full tmpfs: skipped, {why}");
+            bad
+        }
+    }
+}
+
+fn summary(name: &str, all: &[Outage]) -> usize {
+    let faults: Vec<&String> = all.iter().flat_map(|outage| &outage.faults).collect();
+    println!(
+        "{name}: {} outages, {} saves refused (the slowest after {:?}), {} reads, back after {:?} at most, faults: {faults:?}",
+        all.len(),
+        all.iter().map(|outage| outage.refused).sum::<usize>(),
+        all.iter().map(|outage| outage.slowest_refusal).max().unwrap_or_default(),
+        all.iter().map(|outage| outage.read).sum::<usize>(),
+        all.iter().map(|outage| outage.recovered_after).max().unwrap_or_default(),
+    );
+    faults.len()
+}
+
+fn five_days_of_mail(mails: usize, looks: i64) -> usize {
+    let drained = runtime().block_on(five_days(mails, looks));
+    println!("{drained:?}");
+    usize::from(drained.went_out != mails || drained.different != mails || drained.left != 0 || drained.out_of_order != 0)
 }

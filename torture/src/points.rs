@@ -18,15 +18,15 @@ use assay_core::{
     ids::{AttemptId, IssuerId, Learner, PersonId},
 };
 use assay_fixtures::START;
-use assay_jobs::{FileJournal, Worker, WorkerParts};
+use assay_jobs::FileJournal;
 use assay_store::{Store, queries::JobCounts};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::{
-    check::{Checker, Promises},
+    check::{Checker, Promises, most_tries},
     power::scratch,
-    room::{QUESTIONS, Room, Sitting, signer, worker},
+    room::{QUESTIONS, Room, Sitting, worker},
     story::{Chapter, Memory, Postbox, Witness, person},
     trace::{Event, Recorder, Told},
 };
@@ -133,7 +133,8 @@ pub fn sit_and_die(folder: &Path, point: &str, nth: usize, seed: u8) {
         diary.told(Told::Published);
         let (stop, stopped) = watch::channel(false);
         let journal = Arc::new(FileJournal::new(folder.join("signing.jsonl")));
-        let working = worker(&room.store, seed, START, Arc::new(Postbox(diary.clone())), journal, room.bell.clone());
+        let mails = Arc::new(Postbox(diary.clone()));
+        let working = worker(&room.store, seed, &SetClock::new(START), mails, journal, room.bell.clone());
         let working = tokio::spawn(Arc::new(working).run(stopped));
         let all: Vec<_> = (0..PEOPLE).map(|number| tokio::spawn(person(room.clone(), diary.clone(), seed, number))).collect();
         for one in all {
@@ -181,11 +182,22 @@ pub fn kill(program: &Path, point: &str, nth: usize, seed: u8) -> Killed {
     }
 }
 
+/// What came of a step that failed.
+#[derive(Clone, Debug)]
+pub struct Injected {
+    /// Hand-ins that were refused and tried again.
+    pub refused: usize,
+    /// Most tries that a job took.
+    pub tries: i64,
+    /// What was wrong in the end.
+    pub faults: Vec<String>,
+}
+
 /// Three people sit in this process while a point does something (`1*return`, `1*panic`, in the words of the crate `fail`); people
-/// and jobs try again as browsers and workers do. Answers how often a step was refused, and every fault.
+/// and jobs try again as browsers and workers do. Without a point, it is the people who go away before they hear an answer.
 ///
 /// Nothing else in the process may use the store meanwhile.
-pub fn inject(point: &str, action: &str, seed: u8) -> (usize, Vec<String>) {
+pub fn inject(point: Option<(&str, &str)>, seed: u8) -> Injected {
     let scenario = fail::FailScenario::setup();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let folder = scratch();
@@ -195,22 +207,20 @@ pub fn inject(point: &str, action: &str, seed: u8) -> (usize, Vec<String>) {
         let store = Store::open_sqlite(&folder.path().join("assay.db")).await.unwrap();
         let room = Room::new(store, seed).await.unwrap();
         let clock = SetClock::new(START);
-        let working = Worker::new(WorkerParts {
-            store: room.store.clone(),
-            clock: Arc::new(clock.clone()),
-            chance: Arc::new(assay_core::chance::SeededChance::new([seed; 32])),
-            issuer: signer(),
-            mailer: Arc::new(Postbox(witness.clone())),
-            journal: Arc::new(FileJournal::new(folder.path().join("signing.jsonl"))),
-            bell: room.bell.clone(),
-        });
+        let journal = Arc::new(FileJournal::new(folder.path().join("signing.jsonl")));
+        let working = worker(&room.store, seed, &clock, Arc::new(Postbox(witness.clone())), journal, room.bell.clone());
         let mut sittings = Vec::new();
         for number in 0..PEOPLE {
             sittings.push(sit(&room, &*witness, number).await);
         }
-        fail::cfg(point, action).unwrap();
+        if let Some((point, action)) = point {
+            fail::cfg(point, action).unwrap();
+        }
         let mut refused = 0;
         for (attempt, sitting) in sittings.iter().enumerate() {
+            if point.is_none() {
+                go_away(&room, sitting).await;
+            }
             refused += hand_in(&room, &*witness, attempt, sitting).await;
             working.drain().await;
         }
@@ -221,7 +231,7 @@ pub fn inject(point: &str, action: &str, seed: u8) -> (usize, Vec<String>) {
         }
         let left = room.store.read(JobCounts { at: clock.now() }).await.unwrap();
         room.store.close().await;
-        assert_eq!(left.open, 0, "{point} {action}: {left:?}");
+        assert_eq!(left.open, 0, "{point:?}: {left:?}");
         refused
     });
     scenario.teardown();
@@ -233,7 +243,8 @@ pub fn inject(point: &str, action: &str, seed: u8) -> (usize, Vec<String>) {
     });
     let chapters = witness.take();
     let faults = runtime.block_on(Checker::new(&chapters).check(folder.path(), &promises)).err().unwrap_or_default();
-    (refused, faults)
+    let tries = runtime.block_on(most_tries(folder.path()));
+    Injected { refused, tries, faults }
 }
 
 /// Answers everything; the first of three fails.
@@ -252,23 +263,23 @@ async fn sit(room: &Room, witness: &dyn Witness, number: usize) -> Sitting {
     sitting
 }
 
-/// Hands in until it is taken. The first try's caller goes away before it hears the answer.
-async fn hand_in(room: &Room, witness: &dyn Witness, attempt: usize, sitting: &Sitting) -> usize {
-    witness.told(Told::HandingIn(attempt));
-    let (gone, learner, id) = (room.clone(), sitting.learner, sitting.attempt);
-    let going = tokio::spawn(async move { gone.submit(learner, id).await });
+/// Hands in, and is gone before there is an answer.
+async fn go_away(room: &Room, sitting: &Sitting) {
+    let (room, learner, attempt) = (room.clone(), sitting.learner, sitting.attempt);
+    let going = tokio::spawn(async move { room.submit(learner, attempt).await });
     tokio::task::yield_now().await;
     going.abort();
     let _went = going.await;
-    let mut refused = 0;
-    for _ in 0..20 {
-        match room.submit(sitting.learner, sitting.attempt).await {
-            Ok(submitted) => {
-                witness.outcome(attempt, serde_json::to_string(&submitted.unwrap().outcome).unwrap());
-                witness.told(Told::HandedIn(attempt));
-                return refused;
-            }
-            Err(_) => refused += 1,
+}
+
+/// Hands in until it is taken; answers how often it was not.
+async fn hand_in(room: &Room, witness: &dyn Witness, attempt: usize, sitting: &Sitting) -> usize {
+    witness.told(Told::HandingIn(attempt));
+    for refused in 0..20 {
+        if let Ok(submitted) = room.submit(sitting.learner, sitting.attempt).await {
+            witness.outcome(attempt, serde_json::to_string(&submitted.unwrap().outcome).unwrap());
+            witness.told(Told::HandedIn(attempt));
+            return refused;
         }
     }
     panic!("{} cannot hand in", sitting.address);

@@ -10,7 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use assay_core::chance::SeededChance;
+use assay_core::{chance::SeededChance, clock::DAY_SECONDS};
+use assay_fixtures::START;
 
 use crate::{
     check::{Checker, Promises, Standing},
@@ -39,6 +40,8 @@ pub struct Found {
     pub acknowledged: usize,
     /// Changes of the disk in the recordings.
     pub changes: usize,
+    /// Failures of the disk in the recordings.
+    pub failures: usize,
     /// Crash points checked, by manner.
     pub points: BTreeMap<Cut, usize>,
     /// Of these, opened with the engine (others had the very bytes of one before).
@@ -64,6 +67,7 @@ impl Found {
         self.attempts += other.attempts;
         self.acknowledged += other.acknowledged;
         self.changes += other.changes;
+        self.failures += other.failures;
         for (cut, n) in other.points {
             *self.points.entry(cut).or_default() += n;
         }
@@ -77,10 +81,11 @@ impl Found {
     /// In one line.
     pub fn line(&self) -> String {
         format!(
-            "{} crash points ({:?}) over {} disk changes of {} attempts, {} acknowledgements; {} images opened, jobs run for {} states; {} bad points; {:.0} s",
+            "{} crash points ({:?}) over {} disk changes ({} failures) of {} attempts, {} acknowledgements; {} images opened, jobs run for {} states; {} bad points; {:.0} s",
             self.all(),
             self.points,
             self.changes,
+            self.failures,
             self.attempts,
             self.acknowledged,
             self.opened,
@@ -119,6 +124,7 @@ pub fn cut(recording: &Recording, seed: u8, cuts: &Cuts) -> Found {
         attempts: recording.chapters.len(),
         acknowledged: recording.acknowledged,
         changes: changes.len(),
+        failures: recording.failures,
         ..Found::default()
     });
     std::thread::scope(|scope| {
@@ -151,7 +157,11 @@ const RUN: usize = 64;
 impl<'a> Saw<'a> {
     fn new(recording: &'a Recording, seed: u8, cuts: &'a Cuts) -> Self {
         let platter = Platter::new(&recording.events);
-        let checker = Checker::new(&recording.chapters);
+        let checker = match recording.failures {
+            0 => Checker::new(&recording.chapters),
+            // Jobs that failed wait for their next try.
+            _ => Checker::at(&recording.chapters, START.plus_seconds(DAY_SECONDS)),
+        };
         Self { recording, seed, cuts, platter, promises: Promises::default(), at: 0, checker, synced: None, opened: 0 }
     }
 

@@ -11,6 +11,7 @@ use assay_core::{
     UtcMillis,
     badge::Visibility,
     chance::SeededChance,
+    clock::SetClock,
     ids::{JobId, RowId},
     mail::Mail,
 };
@@ -24,7 +25,8 @@ use assay_store::{
 use tokio::sync::watch;
 
 use crate::{
-    room::{QUESTIONS, Room, Sitting, worker},
+    faulty::{Faulty, Rule},
+    room::{QUESTIONS, Room, Sitting, again, worker},
     trace::{Event, RecordedJournal, Recorder, Told},
     vfs,
 };
@@ -51,6 +53,8 @@ pub enum Fault {
     IgnoredSync,
     /// The signing journal is not synced.
     JournalUnsynced,
+    /// None is switched off, but the disk fails now and then: one sync in twenty, one write in two hundred, some of them half done.
+    FailingDisk,
 }
 
 /// One attempt of the story, whole.
@@ -74,6 +78,8 @@ pub struct Recording {
     pub chapters: Vec<Chapter>,
     /// Commands acknowledged.
     pub acknowledged: usize,
+    /// How often the disk failed.
+    pub failures: usize,
 }
 
 /// Hands mails over to nobody, and writes down that it did.
@@ -148,16 +154,22 @@ impl Witness for Memory {
 /// Tells a story in this folder, and records it.
 pub async fn record(folder: &Path, plan: Plan) -> Recording {
     let recorder = Arc::new(Recorder::new(plan.fault == Fault::IgnoredSync));
-    let tuning = SqliteTuning { vfs: Some(vfs::register(recorder.clone())), full_sync: plan.fault != Fault::NormalSync };
+    let disk = Arc::new(Faulty::new(recorder.clone()));
+    let tuning = SqliteTuning { vfs: Some(vfs::register(disk.clone())), full_sync: plan.fault != Fault::NormalSync };
     let witness = Arc::new(Memory::new(recorder.clone()));
     for session in 0..2 {
         let store = Store::open_sqlite_with(&folder.join("assay.db"), tuning.clone()).await.unwrap();
-        let room = Room::new(store, plan.seed.wrapping_mul(2).wrapping_add(session)).await.unwrap();
+        let mut room = Room::new(store, plan.seed.wrapping_mul(2).wrapping_add(session)).await.unwrap();
         recorder.told(Told::Published);
+        let clock = SetClock::new(START);
+        if plan.fault == Fault::FailingDisk {
+            room.tries = 1000;
+            disk.set(Rule::Now { syncs: 50, writes: 5 });
+        }
         let (stop, stopped) = watch::channel(false);
         let journal = RecordedJournal::new(&folder.join("signing.jsonl"), recorder.clone(), plan.fault != Fault::JournalUnsynced);
         let (mails, bell) = (Arc::new(Postbox(witness.clone())), room.bell.clone());
-        let working = Arc::new(worker(&room.store, plan.seed.wrapping_add(100 + session), START, mails, Arc::new(journal), bell));
+        let working = Arc::new(worker(&room.store, plan.seed.wrapping_add(100 + session), &clock, mails, Arc::new(journal), bell));
         let working = tokio::spawn(working.run(stopped));
         let mut all = tokio::task::JoinSet::new();
         for number in 0..plan.people {
@@ -167,8 +179,13 @@ pub async fn record(folder: &Path, plan: Plan) -> Recording {
         while let Some(done) = all.join_next().await {
             done.unwrap();
         }
+        disk.set(Rule::Well);
         room.bell.ring();
         while room.store.read(JobCounts { at: START }).await.unwrap().open > 0 {
+            if plan.fault == Fault::FailingDisk {
+                // Jobs that failed come round again, leases of jobs whose end could not be written run out.
+                clock.advance_seconds(30);
+            }
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         stop.send(true).unwrap();
@@ -177,7 +194,7 @@ pub async fn record(folder: &Path, plan: Plan) -> Recording {
     }
     let events = recorder.take();
     let acknowledged = events.iter().filter(|event| matches!(event, Event::Told(_))).count();
-    Recording { events, chapters: witness.take(), acknowledged }
+    Recording { events, chapters: witness.take(), acknowledged, failures: disk.failures() }
 }
 
 /// One person: begins, answers every question once to three times, hands in. Two of three pass; every fifth of these corrects the
@@ -194,7 +211,7 @@ pub async fn person(room: Room, witness: Arc<dyn Witness>, seed: u8, number: usi
     let attempt = witness.begin(&sitting, passes);
     witness.told(Told::Started(attempt));
     for position in 1..=QUESTIONS {
-        room.store.run(NoteShown { learner, attempt: sitting.attempt, position, at: START }).await.unwrap();
+        again!(room, room.store.run(NoteShown { learner, attempt: sitting.attempt, position, at: START }).await).unwrap();
         let times = 1 + chance.below(3) as i64;
         for counter in 1..=times {
             // The last answer counts.
@@ -231,7 +248,7 @@ async fn correct_name(room: &Room, sitting: &Sitting) {
                 job: JobId::random(room.chance()),
                 at: START,
             };
-            room.store.run(command).await.unwrap();
+            again!(room, room.store.run(command.clone()).await).unwrap();
             room.bell.ring();
             return;
         }
@@ -246,7 +263,8 @@ async fn leaver(room: Room, session: u8) {
     let sitting = room.start(learner, &address).await.unwrap();
     room.save(&sitting, 1, 1, true).await.unwrap();
     let act = Act { row: RowId::random(room.chance()), actor: "person".into(), at: START };
-    room.store.run(Erase { learner, address_mac: [session; 32], act }).await.unwrap();
+    let erase = Erase { learner, address_mac: [session; 32], act };
+    again!(room, room.store.run(erase.clone()).await).unwrap();
     room.store.fold_log().await;
 }
 

@@ -82,6 +82,9 @@ pub enum Event {
     Truncate(Kept, u64),
     /// A file was synced.
     Sync(Kept),
+    /// A sync failed: what was written since the last is seen by the running system, and is on no disk. (Kernels take such pages
+    /// for clean; a later sync of the file does not write them.)
+    SyncFailed(Kept),
     /// A file was removed, and the folder synced or not.
     Delete(Kept, bool),
     /// Somebody was told something.
@@ -108,6 +111,11 @@ impl Recorder {
     /// Somebody was told something.
     pub fn told(&self, told: Told) {
         self.events().push(Event::Told(told));
+    }
+
+    /// A sync failed.
+    pub fn sync_failed(&self, file: &str) {
+        self.events().extend(Kept::of(file).map(Event::SyncFailed));
     }
 
     /// Hands over what was written down.

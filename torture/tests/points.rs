@@ -30,13 +30,23 @@ fn a_step_that_fails_or_panics_is_tried_again_and_nothing_is_lost_or_doubled() {
             "store::after_commit" => &[],
             "store::before_commit" => &["1*return", "2*off->3*return"],
             // Outside of one job, a panic ends the lane, as the kill does.
-            "job::after_lease" | "job::before_finish" => &["1*return", "2*return", "1*off->1*return"],
+            "job::after_lease" => &["1*return", "2*return", "1*off->1*return"],
+            // The first job of all finishes itself.
+            "job::before_finish" => &["3*return", "1*off->8*return"],
             _ => &["1*return", "2*return", "1*off->1*return", "1*panic", "1*off->1*panic"],
         };
         for (seed, action) in actions.iter().enumerate() {
-            let (refused, faults) = inject(point, action, u8::try_from(seed).unwrap());
-            println!("{point} {action}: {refused} refused");
-            assert_eq!(faults, Vec::<String>::new(), "{point} {action}");
+            let found = inject(Some((point, action)), u8::try_from(seed).unwrap());
+            println!("{point} {action}: {} hand-ins refused, a job took {} tries", found.refused, found.tries);
+            assert_eq!(found.faults, Vec::<String>::new(), "{point} {action}");
+            assert!(found.refused > 0 || found.tries > 1, "{point} {action} did nothing");
         }
+    }
+}
+
+#[test]
+fn people_who_go_away_before_the_answer_lose_and_double_nothing() {
+    for seed in 0..3 {
+        assert_eq!(inject(None, seed).faults, Vec::<String>::new());
     }
 }

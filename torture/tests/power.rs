@@ -38,3 +38,10 @@ fn with_a_journal_that_is_not_synced_the_test_finds_unwritten_signatures() {
     let found = run(4, 203, Fault::JournalUnsynced, &[Cut::Power], 2000, 1);
     assert!(found.faults.iter().any(|fault| fault.contains("not in the journal")), "{:#?}", found.faults);
 }
+
+#[test]
+fn nothing_is_told_without_being_on_the_disk_while_the_disk_fails_now_and_then() {
+    let found = run(8, 204, Fault::FailingDisk, &Cut::ALL, 1600, 20);
+    assert!(found.failures > 20, "{}", found.line());
+    assert_eq!(found.bad, 0, "{:#?}", found.faults);
+}

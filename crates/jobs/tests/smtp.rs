@@ -149,6 +149,35 @@ async fn mails_wait_while_the_server_is_down_and_go_out_once_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn hundreds_of_mails_of_five_days_go_out_once_each() {
+    const MAILS: u32 = 300;
+    let port = free_port();
+    let Some(first) = Server::start(port) else {
+        println!("skipped: aiosmtpd is not installed (Debian package python3-aiosmtpd)");
+        return;
+    };
+    first.stop();
+    let room = room(port).await;
+    for n in 1..=MAILS {
+        room.queue(n, None).await;
+    }
+    for _ in 0..5 {
+        room.clock.advance_seconds(DAY_SECONDS);
+        room.worker.drain().await;
+    }
+    assert_eq!(room.open().await, i64::from(MAILS));
+    let server = Server::start(port).unwrap();
+    room.clock.advance_seconds(3600);
+    room.worker.drain().await;
+    assert_eq!(room.open().await, 0);
+    let got = server.stop();
+    let order: Vec<u32> = got.split("This is mail number ").skip(1).map(|rest| rest.split('.').next().unwrap().parse().unwrap()).collect();
+    assert_eq!(order.len(), MAILS as usize);
+    let once: std::collections::BTreeSet<u32> = order.iter().copied().collect();
+    assert_eq!(once.len(), MAILS as usize, "each went out once");
+}
+
+#[tokio::test]
 async fn a_mail_that_cannot_be_written_is_given_up_and_holds_no_other_back() {
     let port = free_port();
     let Some(server) = Server::start(port) else {
