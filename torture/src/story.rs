@@ -53,7 +53,7 @@ pub enum Fault {
     IgnoredSync,
     /// The signing journal is not synced.
     JournalUnsynced,
-    /// None is switched off, but the disk fails now and then: one sync in twenty, one write in two hundred, some of them half done.
+    /// None is switched off, but the disk fails now and then: one sync in ten, one write in a hundred, some of them half done.
     FailingDisk,
 }
 
@@ -164,7 +164,7 @@ pub async fn record(folder: &Path, plan: Plan) -> Recording {
         let clock = SetClock::new(START);
         if plan.fault == Fault::FailingDisk {
             room.tries = 1000;
-            disk.set(Rule::Now { syncs: 50, writes: 5 });
+            disk.set(Rule::Now { syncs: 100, writes: 10 });
         }
         let (stop, stopped) = watch::channel(false);
         let journal = RecordedJournal::new(&folder.join("signing.jsonl"), recorder.clone(), plan.fault != Fault::JournalUnsynced);
