@@ -15,7 +15,7 @@ use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use uuid::Uuid;
 
 use crate::{
-    room::{Room, worker},
+    room::{AFTERWARDS, Room, worker},
     story::{Chapter, label},
     trace::Told,
 };
@@ -181,7 +181,7 @@ impl<'a> Checker<'a> {
     /// Hands in again what nobody confirmed, does all jobs, and looks at awards, credentials and the journal.
     async fn do_jobs(&self, store: &Store, conn: &mut SqliteConnection, folder: &Path, again: &[usize]) -> Result<Done, sqlx::Error> {
         let mut done = Done::default();
-        let room = match Room::new(store.clone(), 77).await {
+        let room = match Room::new(store.clone(), AFTERWARDS).await {
             Ok(room) => room,
             Err(error) => return Ok(Done { faults: vec![format!("cannot be started: {error}")], ..done }),
         };
@@ -193,7 +193,7 @@ impl<'a> Checker<'a> {
         }
         let mails = Arc::new(Mails::default());
         let journal = Arc::new(FileJournal::new(folder.join("signing.jsonl")));
-        let worker = worker(store, 78, &SetClock::new(self.now), mails.clone(), journal, Arc::default());
+        let worker = worker(store, AFTERWARDS, &SetClock::new(self.now), mails.clone(), journal, Arc::default());
         if let Err(error) = worker.take_over().await {
             done.faults.push(format!("leases cannot be taken over: {error}"));
         }

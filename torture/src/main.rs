@@ -2,7 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's program fails by panicking")]
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use assay_torture::{
     faulty::Rule,
@@ -109,32 +116,46 @@ fn power(attempts: usize, most: usize, fault: Fault) -> usize {
     all.bad
 }
 
-/// Each point until it has killed so many times, at its first, second, third … passing, by turns.
+/// Every point by turns, at its first to sixth passing, until each has killed so many times; four processes at once.
 fn points(times: usize) -> usize {
     let program = std::env::current_exe().unwrap();
-    let mut bad = 0;
-    for point in POINTS {
-        let (mut died, mut not_reached, mut nth) = (0, 0, 0);
-        for run in 0.. {
-            if died >= times || not_reached > times + 10 {
-                break;
-            }
-            nth += 1;
-            match kill(&program, point, nth, u8::try_from(run % 256).unwrap()) {
-                Killed::Well => died += 1,
-                Killed::NotReached => {
-                    not_reached += 1;
-                    nth = 0;
+    let next = AtomicUsize::new(0);
+    // Kills that went well and badly, and runs that did not come that often to the point.
+    let counts = Mutex::new([(0_usize, 0_usize, 0_usize); POINTS.len()]);
+    let tally = |words: &str| {
+        let counts = *counts.lock().unwrap();
+        let each: Vec<String> =
+            POINTS.iter().zip(counts).map(|(point, (well, badly, not))| format!("{point} {well}/{badly}/{not}")).collect();
+        println!("{words}: well/badly/not reached: {}", each.join(", "));
+        counts
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(run) = Some(next.fetch_add(1, Ordering::SeqCst)).filter(|run| run / POINTS.len() < times * 3) {
+                    let (which, round) = (run % POINTS.len(), run / POINTS.len());
+                    if counts.lock().unwrap()[which].0 >= times {
+                        continue;
+                    }
+                    let killed = kill(&program, POINTS[which], 1 + round % 6, u8::try_from(round % 256).unwrap());
+                    let mut counts = counts.lock().unwrap();
+                    match killed {
+                        Killed::Well => counts[which].0 += 1,
+                        Killed::NotReached => counts[which].2 += 1,
+                        Killed::Badly(faults) => {
+                            counts[which].1 += 1;
+                            println!("{}, time {}: {}", POINTS[which], 1 + round % 6, faults.join("; "));
+                        }
+                    }
+                    drop(counts);
+                    if run % (POINTS.len() * 50) == 0 {
+                        tally(&format!("{run} runs"));
+                    }
                 }
-                Killed::Badly(faults) => {
-                    bad += 1;
-                    println!("{point}, time {nth}: {}", faults.join("; "));
-                }
-            }
+            });
         }
-        println!("{point}: {died} kills went well, {bad} badly so far");
-    }
-    bad
+    });
+    tally("in the end").iter().map(|(well, badly, _)| badly + usize::from(*well < times)).sum()
 }
 
 fn told(name: &str, outage: &Outage) -> usize {

@@ -129,12 +129,12 @@ pub fn sit_and_die(folder: &Path, point: &str, nth: usize, seed: u8) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let store = Store::open_sqlite(&folder.join("assay.db")).await.unwrap();
-        let room = Room::new(store, seed).await.unwrap();
+        let room = Room::new(store, seed.into()).await.unwrap();
         diary.told(Told::Published);
         let (stop, stopped) = watch::channel(false);
         let journal = Arc::new(FileJournal::new(folder.join("signing.jsonl")));
         let mails = Arc::new(Postbox(diary.clone()));
-        let working = worker(&room.store, seed, &SetClock::new(START), mails, journal, room.bell.clone());
+        let working = worker(&room.store, seed.into(), &SetClock::new(START), mails, journal, room.bell.clone());
         let working = tokio::spawn(Arc::new(working).run(stopped));
         let all: Vec<_> = (0..PEOPLE).map(|number| tokio::spawn(person(room.clone(), diary.clone(), seed, number))).collect();
         for one in all {
@@ -205,10 +205,10 @@ pub fn inject(point: Option<(&str, &str)>, seed: u8) -> Injected {
     let witness = Arc::new(Memory::new(recorder.clone()));
     let refused = runtime.block_on(async {
         let store = Store::open_sqlite(&folder.path().join("assay.db")).await.unwrap();
-        let room = Room::new(store, seed).await.unwrap();
+        let room = Room::new(store, seed.into()).await.unwrap();
         let clock = SetClock::new(START);
         let journal = Arc::new(FileJournal::new(folder.path().join("signing.jsonl")));
-        let working = worker(&room.store, seed, &clock, Arc::new(Postbox(witness.clone())), journal, room.bell.clone());
+        let working = worker(&room.store, seed.into(), &clock, Arc::new(Postbox(witness.clone())), journal, room.bell.clone());
         let mut sittings = Vec::new();
         for number in 0..PEOPLE {
             sittings.push(sit(&room, &*witness, number).await);

@@ -75,8 +75,8 @@ impl Room {
     ///
     /// # Errors
     /// The store's.
-    pub async fn new(store: Store, seed: u8) -> Result<Self, StoreError> {
-        let chance = Arc::new(SeededChance::new([seed; 32]));
+    pub async fn new(store: Store, seed: u32) -> Result<Self, StoreError> {
+        let chance = Arc::new(seeded(seed));
         // Its id is the same whatever the seed, as it is after a restart.
         let id = IssuerId::random(&SeededChance::new([42; 32]));
         let issuer = store.run(EnsureIssuer { slug: "test".into(), id, at: START }).await?;
@@ -184,17 +184,28 @@ impl Room {
     }
 }
 
+/// The worker's chance must not repeat the room's: ids come from both.
+pub const WORKER: u32 = 1 << 16;
+/// Nor that of whoever starts again after a crash.
+pub const AFTERWARDS: u32 = 2 << 16;
+
+fn seeded(seed: u32) -> SeededChance {
+    let mut bytes = [7; 32];
+    bytes[..4].copy_from_slice(&seed.to_be_bytes());
+    SeededChance::new(bytes)
+}
+
 /// The issuer that signs in all of these tests: the same after every restart.
 pub fn signer() -> Arc<Issuer> {
     Arc::new(Issuer::demonstration("Test", "http://assay.test", [1; 32], jiff::Timestamp::from_millisecond(START.0).unwrap()))
 }
 
 /// A worker by this clock.
-pub fn worker(store: &Store, seed: u8, clock: &SetClock, mailer: Arc<dyn Mailer>, journal: Arc<dyn Journal>, bell: Arc<Bell>) -> Worker {
+pub fn worker(store: &Store, seed: u32, clock: &SetClock, mailer: Arc<dyn Mailer>, journal: Arc<dyn Journal>, bell: Arc<Bell>) -> Worker {
     Worker::new(WorkerParts {
         store: store.clone(),
         clock: Arc::new(clock.clone()),
-        chance: Arc::new(SeededChance::new([seed; 32])),
+        chance: Arc::new(seeded(seed | WORKER)),
         issuer: signer(),
         mailer,
         journal,

@@ -159,7 +159,8 @@ pub async fn record(folder: &Path, plan: Plan) -> Recording {
     let witness = Arc::new(Memory::new(recorder.clone()));
     for session in 0..2 {
         let store = Store::open_sqlite_with(&folder.join("assay.db"), tuning.clone()).await.unwrap();
-        let mut room = Room::new(store, plan.seed.wrapping_mul(2).wrapping_add(session)).await.unwrap();
+        let seed = u32::from(plan.seed) * 2 + u32::from(session);
+        let mut room = Room::new(store, seed).await.unwrap();
         recorder.told(Told::Published);
         let clock = SetClock::new(START);
         if plan.fault == Fault::FailingDisk {
@@ -169,7 +170,7 @@ pub async fn record(folder: &Path, plan: Plan) -> Recording {
         let (stop, stopped) = watch::channel(false);
         let journal = RecordedJournal::new(&folder.join("signing.jsonl"), recorder.clone(), plan.fault != Fault::JournalUnsynced);
         let (mails, bell) = (Arc::new(Postbox(witness.clone())), room.bell.clone());
-        let working = Arc::new(worker(&room.store, plan.seed.wrapping_add(100 + session), &clock, mails, Arc::new(journal), bell));
+        let working = Arc::new(worker(&room.store, seed, &clock, mails, Arc::new(journal), bell));
         let working = tokio::spawn(working.run(stopped));
         let mut all = tokio::task::JoinSet::new();
         for number in 0..plan.people {
