@@ -1,12 +1,22 @@
 //! Named points from the hand-in to the mail, some times each; `cargo xtask torture points` is the same, a thousand times each.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use assay_torture::points::{Killed, POINTS, inject, kill};
 
+/// Points are the whole process's: one test at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn a_process_killed_at_any_named_point_loses_and_doubles_nothing() {
+    let _alone = alone();
     let program = Path::new(env!("CARGO_BIN_EXE_assay-torture"));
     for point in POINTS {
         let mut died = 0;
@@ -24,6 +34,7 @@ fn a_process_killed_at_any_named_point_loses_and_doubles_nothing() {
 
 #[test]
 fn a_step_that_fails_or_panics_is_tried_again_and_nothing_is_lost_or_doubled() {
+    let _alone = alone();
     for point in POINTS {
         // The writer has the commit behind it: nothing there can be refused any more.
         let actions: &[&str] = match point {
@@ -46,6 +57,7 @@ fn a_step_that_fails_or_panics_is_tried_again_and_nothing_is_lost_or_doubled() {
 
 #[test]
 fn people_who_go_away_before_the_answer_lose_and_double_nothing() {
+    let _alone = alone();
     for seed in 0..3 {
         assert_eq!(inject(None, seed).faults, Vec::<String>::new());
     }

@@ -7,6 +7,7 @@ use std::{
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::Arc,
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -25,8 +26,8 @@ use assay_store::{
     queries::JobCounts,
 };
 
-/// A mail server that prints what it gets.
-struct Server(Child);
+/// A mail server that prints what it gets, and somebody who reads it: whoever does not stops the server once the pipe is full.
+struct Server(Child, Option<JoinHandle<String>>);
 
 impl Server {
     fn start(port: u16) -> Option<Self> {
@@ -35,13 +36,19 @@ impl Server {
         let python = ["/usr/bin/python3", "python3"]
             .into_iter()
             .find(|p| Command::new(p).args(["-c", "import aiosmtpd"]).stderr(Stdio::null()).status().is_ok_and(|s| s.success()))?;
-        let child = Command::new(python)
+        let mut child = Command::new(python)
             .args(["-u", "-m", "aiosmtpd", "-n", "-l", &listen, "-c", "aiosmtpd.handlers.Debugging", "stdout"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let server = Self(child);
+        let mut said = child.stdout.take().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut text = String::new();
+            said.read_to_string(&mut text).unwrap();
+            text
+        });
+        let server = Self(child, Some(reader));
         for _ in 0..100 {
             if TcpStream::connect(&listen).is_ok() {
                 return Some(server);
@@ -54,10 +61,8 @@ impl Server {
     /// Ends it and answers what it got.
     fn stop(mut self) -> String {
         self.0.kill().unwrap();
-        let mut text = String::new();
-        self.0.stdout.take().unwrap().read_to_string(&mut text).unwrap();
         self.0.wait().unwrap();
-        text
+        self.1.take().unwrap().join().unwrap()
     }
 }
 
