@@ -160,7 +160,7 @@ impl<'a> Saw<'a> {
         let checker = match recording.failures {
             0 => Checker::new(&recording.chapters),
             // Jobs that failed wait for their next try.
-            _ => Checker::at(&recording.chapters, START.plus_seconds(DAY_SECONDS)),
+            _ => Checker::at(&recording.chapters, START.plus_seconds(10 * DAY_SECONDS)),
         };
         Self { recording, seed, cuts, platter, promises: Promises::default(), at: 0, checker, synced: None, opened: 0 }
     }

@@ -167,6 +167,16 @@ pub async fn record(folder: &Path, plan: Plan) -> Recording {
             room.tries = 1000;
             disk.set(Rule::Now { syncs: 100, writes: 10 });
         }
+        // Jobs that failed come round again, leases of jobs whose end could not be written run out.
+        let ticking = clock.clone();
+        let ticking = (plan.fault == Fault::FailingDisk).then(|| {
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    ticking.advance_seconds(10);
+                }
+            })
+        });
         let (stop, stopped) = watch::channel(false);
         let journal = RecordedJournal::new(&folder.join("signing.jsonl"), recorder.clone(), plan.fault != Fault::JournalUnsynced);
         let (mails, bell) = (Arc::new(Postbox(witness.clone())), room.bell.clone());
@@ -183,14 +193,13 @@ pub async fn record(folder: &Path, plan: Plan) -> Recording {
         disk.set(Rule::Well);
         room.bell.ring();
         while room.store.read(JobCounts { at: START }).await.unwrap().open > 0 {
-            if plan.fault == Fault::FailingDisk {
-                // Jobs that failed come round again, leases of jobs whose end could not be written run out.
-                clock.advance_seconds(30);
-            }
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         stop.send(true).unwrap();
         working.await.unwrap();
+        if let Some(ticking) = ticking {
+            ticking.abort();
+        }
         room.store.close().await;
     }
     let events = recorder.take();

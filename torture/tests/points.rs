@@ -43,7 +43,7 @@ fn a_step_that_fails_or_panics_is_tried_again_and_nothing_is_lost_or_doubled() {
             // Outside of one job, a panic ends the lane, as the kill does.
             "job::after_lease" => &["1*return", "2*return", "1*off->1*return"],
             // The first job of all finishes itself.
-            "job::before_finish" => &["3*return", "1*off->8*return"],
+            "job::before_finish" => &["8*return", "1*off->9*return"],
             _ => &["1*return", "2*return", "1*off->1*return", "1*panic", "1*off->1*panic"],
         };
         for (seed, action) in actions.iter().enumerate() {
