@@ -18,6 +18,7 @@ mod shots;
 mod source;
 mod tally;
 mod test;
+mod torture;
 mod unit;
 
 use std::process::ExitCode;
@@ -27,13 +28,15 @@ use tally::Step;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test       everything below but `shots` and `postgres`, in order, with a summary
+  test       everything below but `torture`, `shots` and `postgres`, in order, with a summary
   fmt        formatting, as `cargo fmt --check`
   lint       clippy over every target, warnings are errors
   unit       unit, property, storage and documentation tests
   rules      which crate may depend on which, what may be named where
   licences   licences, bans and sources of every dependency
   e2e        the whole program in a real Chromium
+  torture    fault tests for hours: power, points, kills, disk, mail, or one of them with how much
+             (`torture power --attempts 5000`, `torture kills 20000`)
   shots      a picture of every page in every state, into ./shots
   postgres   a private PostgreSQL for working by hand, until Ctrl-C
 
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         "e2e" => e2e::run(rest),
         "shots" => shots::run(rest),
         "postgres" => postgres::run(),
+        "torture" => torture::run(rest),
         other => {
             eprintln!("No command `{other}`.\n\n{HELP}");
             return ExitCode::from(64);

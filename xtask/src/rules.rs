@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
     metadata::{Graph, Package},
-    process::root,
+    process::{cargo, read, root},
     source::{self, Kind},
     tally::Step,
 };
@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("assay-fixtures", &["assay-store", "assay-core", "assay-items", "assay-pack", "assay-badge", "assay-measure", "assay-art"]),
     ("assay-bench", &[]),
+    ("assay-torture", &["assay-fixtures", "assay-jobs", "assay-store", "assay-core", "assay-items", "assay-badge", "assay-measure"]),
     ("xtask", &[]),
 ];
 
@@ -39,6 +40,13 @@ const DRAWERS: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc
 
 /// What `crates/web` never names: it can then not send it.
 const KEY_NAMES: &[&str] = &["Key", "SealedKey", "answer_key"];
+
+/// The one file with `unsafe` in it, of the one crate that has a table of lints of its own because of it: a file system under
+/// SQLite for fault tests.
+const UNSAFE: (&str, &str) = ("assay-torture", "torture/src/vfs.rs");
+
+/// The crate behind fault tests' named points; the program is built without.
+const FAIL_POINTS: &str = "fail ";
 
 /// Lines of Rust in one file above which a person should think of splitting it.
 const LONG_FILE: usize = 700;
@@ -58,6 +66,8 @@ pub(crate) fn run() -> Step {
     let crates = root().join("crates");
     step.check("answer keys are never named in crates/web", key_names(&crates.join("web/src")));
     step.check("SQL only in crates/store", sql(&crates));
+    step.check(&format!("unsafe only in {}", UNSAFE.1), unsafe_code());
+    step.check("the program has no fail points", fail_points());
     for words in long_files(&root()) {
         println!("  note    {words}");
         step.note(words);
@@ -119,7 +129,7 @@ fn lints(graph: &Graph) -> Vec<String> {
         let table = fs::read_to_string(&package.manifest).ok().and_then(|text| text.parse::<toml::Table>().ok());
         table.and_then(|table| table.get("lints")?.get("workspace")?.as_bool()) == Some(true)
     };
-    let without = graph.members().filter(|package| !inherits(package));
+    let without = graph.members().filter(|package| package.name != UNSAFE.0 && !inherits(package));
     without.map(|package| format!("{}: add `[lints] workspace = true`", package.manifest.display())).collect()
 }
 
@@ -128,6 +138,26 @@ fn key_names(folder: &Path) -> Vec<String> {
         Kind::Name(name) if KEY_NAMES.contains(&name.as_str()) => Some(format!("names `{name}`")),
         _ => None,
     })
+}
+
+fn unsafe_code() -> Vec<String> {
+    let found = ["crates", "xtask", "bench", "torture"].into_iter().flat_map(|folder| {
+        each_token(&root().join(folder), |kind| match kind {
+            Kind::Name(name) if name == "unsafe" => Some("is unsafe".to_owned()),
+            _ => None,
+        })
+    });
+    found.filter(|fault| !fault.starts_with(UNSAFE.1)).collect()
+}
+
+fn fail_points() -> Vec<String> {
+    match read(&mut cargo(&["tree", "--package", "assay", "--edges", "normal", "--prefix", "none", "--locked"])) {
+        Ok(tree) if tree.lines().any(|line| line.starts_with(FAIL_POINTS)) => {
+            vec!["`assay` is built with the crate `fail`: a feature `failpoints` is on by default somewhere".to_owned()]
+        }
+        Ok(_) => Vec::new(),
+        Err(words) => vec![words],
+    }
 }
 
 fn sql(crates: &Path) -> Vec<String> {
@@ -182,7 +212,7 @@ fn is_sql(literal: &str) -> bool {
 
 fn long_files(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
-    for folder in ["crates", "xtask", "bench"] {
+    for folder in ["crates", "xtask", "bench", "torture"] {
         for path in source::files(&root.join(folder)) {
             let lines = fs::read_to_string(&path).map_or(0, |text| text.lines().count());
             if lines > LONG_FILE {

@@ -135,6 +135,7 @@ pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob)
         return Ok(());
     };
     let intent = intend(parts, issuer, job.person, &facts).await?;
+    fail_point!("issue::after_intent", |_| Err(JobError::Later("a fail point".into())));
     let unsigned: serde_json::Value =
         serde_json::from_str(&intent.unsigned).map_err(|e| JobError::Later(format!("the intent cannot be read: {e}")))?;
     checked(&unsigned)?;
@@ -147,12 +148,14 @@ pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob)
         sha256,
     };
     parts.write_down(entry("intent", hex(&Sha256::digest(&intent.unsigned)))).await?;
+    fail_point!("issue::after_intent_line", |_| Err(JobError::Later("a fail point".into())));
 
     if intent.verification_method != parts.issuer.method() {
         return Err(JobError::Later(format!("the badge was to be signed by {}, which is not today's key", intent.verification_method)));
     }
     let created = timestamp(intent.intended_at);
     let signed = parts.issuer.sign(&unsigned, created).map_err(|e| JobError::Later(e.to_string()))?;
+    fail_point!("issue::after_sign", |_| Err(JobError::Later("a fail point".into())));
     let document = serde_json::to_string_pretty(&signed).map_err(|e| JobError::Later(e.to_string()))?;
     check(parts, &document, created)?;
     let sha256: [u8; 32] = Sha256::digest(&document).into();
@@ -168,7 +171,9 @@ pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob)
         at: parts.clock.now(),
     };
     parts.write_down(entry("signed", hex(&sha256))).await?;
+    fail_point!("issue::after_signed_line", |_| Err(JobError::Later("a fail point".into())));
     parts.store.run(store).await?;
+    fail_point!("issue::after_store", |_| Err(JobError::Later("a fail point".into())));
     metrics::counter!("assay_badges_issued_total").increment(1);
     if facts.badge.revision > 1 {
         journal_revoked(parts, issuer, &RevokedJob { award: job.award, person: job.person }).await?;

@@ -75,8 +75,19 @@ impl FileJournal {
         // A line cut short by a power loss is ended here, so that it harms no other.
         let start = if before.ends_with('\n') || before.is_empty() { "" } else { "\n" };
         file.write_all(format!("{start}{line}\n").as_bytes())?;
-        file.sync_all()
+        file.sync_all()?;
+        if before.is_empty() {
+            sync_folder(&self.path)?;
+        }
+        Ok(())
     }
+}
+
+/// A new file is found again after a power cut only when its folder was written, too.
+fn sync_folder(file: &Path) -> std::io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Folders cannot be opened everywhere; where they cannot, they need no syncing.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// The file's last line, with its line end if it has one.

@@ -5,6 +5,14 @@
 //! that hangs never holds up a badge.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
 
+/// A named place where fault tests stop the program or make a step fail. The program is built without.
+macro_rules! fail_point {
+    ($name:literal $(, $refuse:expr)?) => {
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!($name $(, $refuse)?);
+    };
+}
+
 mod issue;
 mod journal;
 mod mail;

@@ -22,6 +22,7 @@ use assay_store::{
     },
     queries::{AttemptOf, Overdue, ProgrammeVersion, WhereToMail},
 };
+use futures_util::FutureExt;
 use serde::Deserialize;
 use tokio::sync::watch;
 
@@ -205,6 +206,7 @@ impl Worker {
                 return false;
             }
         };
+        fail_point!("job::after_lease", |_| true);
         for job in &jobs {
             // What a slow mail server left no time for is another worker's by now, or will be: doing it too would mail it twice.
             if self.parts.clock.now().seconds_since(leased_at) > LEASE_SECONDS - LEASE_MARGIN_SECONDS {
@@ -223,9 +225,12 @@ impl Worker {
 
     async fn handle(&self, job: &LeasedJob) {
         let now = self.parts.clock.now();
-        let worked = self.work(job).await;
+        // A job that panics is tried again like one that fails; its lane lives on.
+        let worked = std::panic::AssertUnwindSafe(self.work(job)).catch_unwind().await;
+        let worked = worked.unwrap_or_else(|_| Err(JobError::Later("it panicked".into())));
         let outcome = worked.as_ref().map_or_else(JobError::outcome, |()| "done");
         metrics::counter!("assay_jobs_total", "kind" => job.kind.clone(), "outcome" => outcome).increment(1);
+        fail_point!("job::before_finish", |_| ());
         let after = match worked {
             Ok(()) => self.parts.store.run(FinishJob { job: job.id, owner: self.name.clone(), at: now }).await,
             Err(JobError::Never(reason)) => {
@@ -283,6 +288,7 @@ impl Worker {
         if mail.useless_after.is_some_and(|end| end <= now) {
             return Ok(());
         }
+        fail_point!("mail::before_hand_over", |_| Err(JobError::Later("a fail point".into())));
         let sent = self.parts.mailer.send(&job.id.to_string(), mail, now).await;
         let outcome = match &sent {
             Ok(()) => "sent",
@@ -295,7 +301,9 @@ impl Worker {
             MailError::Unwritable(words) => JobError::Never(words),
             MailError::Refused(words) if job.tries >= REFUSALS => JobError::Never(words),
             MailError::NotTaken(words) | MailError::Refused(words) => JobError::Later(words),
-        })
+        })?;
+        fail_point!("mail::after_hand_over", |_| Err(JobError::Later("a fail point".into())));
+        Ok(())
     }
 
     /// After a fail: the exact time of the next try, and a calendar file.

@@ -7,6 +7,7 @@ use std::{
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::Arc,
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -25,8 +26,8 @@ use assay_store::{
     queries::JobCounts,
 };
 
-/// A mail server that prints what it gets.
-struct Server(Child);
+/// A mail server that prints what it gets, and somebody who reads it: whoever does not stops the server once the pipe is full.
+struct Server(Child, Option<JoinHandle<String>>);
 
 impl Server {
     fn start(port: u16) -> Option<Self> {
@@ -35,13 +36,19 @@ impl Server {
         let python = ["/usr/bin/python3", "python3"]
             .into_iter()
             .find(|p| Command::new(p).args(["-c", "import aiosmtpd"]).stderr(Stdio::null()).status().is_ok_and(|s| s.success()))?;
-        let child = Command::new(python)
+        let mut child = Command::new(python)
             .args(["-u", "-m", "aiosmtpd", "-n", "-l", &listen, "-c", "aiosmtpd.handlers.Debugging", "stdout"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let server = Self(child);
+        let mut said = child.stdout.take().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut text = String::new();
+            said.read_to_string(&mut text).unwrap();
+            text
+        });
+        let server = Self(child, Some(reader));
         for _ in 0..100 {
             if TcpStream::connect(&listen).is_ok() {
                 return Some(server);
@@ -54,10 +61,8 @@ impl Server {
     /// Ends it and answers what it got.
     fn stop(mut self) -> String {
         self.0.kill().unwrap();
-        let mut text = String::new();
-        self.0.stdout.take().unwrap().read_to_string(&mut text).unwrap();
         self.0.wait().unwrap();
-        text
+        self.1.take().unwrap().join().unwrap()
     }
 }
 
@@ -147,6 +152,35 @@ async fn mails_wait_while_the_server_is_down_and_go_out_once_when_it_is_back() {
     }
     assert!(!got.contains("mail number 6"));
     assert!(got.contains("next-try.ics") && got.contains("From: Assay <badges@assay.test>") && got.contains("Message-ID: <"));
+}
+
+#[tokio::test]
+async fn hundreds_of_mails_of_five_days_go_out_once_each() {
+    const MAILS: u32 = 300;
+    let port = free_port();
+    let Some(first) = Server::start(port) else {
+        println!("skipped: aiosmtpd is not installed (Debian package python3-aiosmtpd)");
+        return;
+    };
+    first.stop();
+    let room = room(port).await;
+    for n in 1..=MAILS {
+        room.queue(n, None).await;
+    }
+    for _ in 0..5 {
+        room.clock.advance_seconds(DAY_SECONDS);
+        room.worker.drain().await;
+    }
+    assert_eq!(room.open().await, i64::from(MAILS));
+    let server = Server::start(port).unwrap();
+    room.clock.advance_seconds(3600);
+    room.worker.drain().await;
+    assert_eq!(room.open().await, 0);
+    let got = server.stop();
+    let order: Vec<u32> = got.split("This is mail number ").skip(1).map(|rest| rest.split('.').next().unwrap().parse().unwrap()).collect();
+    assert_eq!(order.len(), MAILS as usize);
+    let once: std::collections::BTreeSet<u32> = order.iter().copied().collect();
+    assert_eq!(once.len(), MAILS as usize, "each went out once");
 }
 
 #[tokio::test]

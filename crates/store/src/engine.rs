@@ -55,7 +55,16 @@ impl Store {
     /// # Errors
     /// When the file cannot be opened, or does not give the durability that a saved answer is promised.
     pub async fn open_sqlite(file: &Path) -> Result<Self, StoreError> {
-        Ok(Self::Sqlite(sqlite::Sqlite::open(file).await?))
+        Self::open_sqlite_with(file, sqlite::SqliteTuning::default()).await
+    }
+
+    /// As [`Store::open_sqlite`], over another virtual file system or with less durability: for fault tests, which must be able
+    /// to see a loss.
+    ///
+    /// # Errors
+    /// As [`Store::open_sqlite`].
+    pub async fn open_sqlite_with(file: &Path, tuning: sqlite::SqliteTuning) -> Result<Self, StoreError> {
+        Ok(Self::Sqlite(sqlite::Sqlite::open(file, tuning).await?))
     }
 
     /// Opens an existing PostgreSQL database by its URL (`postgres://user:password@host/database`) and brings its schema up to date.

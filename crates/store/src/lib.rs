@@ -7,6 +7,14 @@
 //! **Invariant:** every "at most one" is a constraint of the schema or a compare-and-set inside one statement, never a check in code.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
 
+/// A named place where fault tests stop the program or make a step fail. The program is built without.
+macro_rules! fail_point {
+    ($name:literal $(, $refuse:expr)?) => {
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!($name $(, $refuse)?);
+    };
+}
+
 mod bell;
 pub mod commands;
 mod engine;
@@ -14,5 +22,5 @@ mod error;
 pub mod queries;
 
 pub use bell::{Bell, Listener};
-pub use engine::{Apply, Command, Promise, Query, Store, create_database};
+pub use engine::{Apply, Command, Promise, Query, Store, create_database, sqlite::SqliteTuning};
 pub use error::StoreError;

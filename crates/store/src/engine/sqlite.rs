@@ -51,6 +51,21 @@ pub struct Sqlite {
     readers: SqlitePool,
 }
 
+/// What fault tests change about an opened database. The program never does: the default is what it runs with.
+#[derive(Clone, Debug)]
+pub struct SqliteTuning {
+    /// Name of a registered virtual file system; without one, SQLite's own.
+    pub vfs: Option<String>,
+    /// `PRAGMA synchronous=FULL`, without which a power cut loses answers; nothing less opens but from a fault test.
+    pub full_sync: bool,
+}
+
+impl Default for SqliteTuning {
+    fn default() -> Self {
+        Self { vfs: None, full_sync: true }
+    }
+}
+
 enum Message {
     Run(Box<dyn Waiting>),
     /// Folds the write-ahead log in, so that what was erased is not found there either.
@@ -59,9 +74,9 @@ enum Message {
 }
 
 impl Sqlite {
-    pub(super) async fn open(file: &Path) -> Result<Self, StoreError> {
+    pub(super) async fn open(file: &Path, tuning: SqliteTuning) -> Result<Self, StoreError> {
         let cannot = |reason: String| StoreError::CannotOpen { path: file.display().to_string(), reason };
-        let options = SqliteConnectOptions::new()
+        let mut options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
@@ -70,11 +85,23 @@ impl Sqlite {
             // Erased means overwritten, not only unlinked.
             .pragma("secure_delete", "ON")
             .busy_timeout(Duration::from_secs(5));
+        if let Some(vfs) = tuning.vfs {
+            options = options.vfs(vfs);
+        }
+        if !tuning.full_sync {
+            options = options.synchronous(SqliteSynchronous::Normal);
+        }
         let mut writer = options.connect().await.map_err(|e| cannot(format!("{e}. Check that the folder exists and may be written")))?;
         sqlx::migrate!("migrations/sqlite").run(&mut writer).await.map_err(|e| cannot(e.to_string()))?;
-        assert_durable(&mut writer).await.map_err(cannot)?;
+        if tuning.full_sync {
+            assert_durable(&mut writer).await.map_err(cannot)?;
+        }
+        // All of them now and for good: a page can then be read while no file can be opened.
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
+            .min_connections(READERS)
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connect_with(options.clone().create_if_missing(false).read_only(true))
             .await?;
         let (queue, inbox) = mpsc::channel(QUEUE);
@@ -186,7 +213,8 @@ impl<C: Command + Apply<Conn, Out = <C as Command>::Out>> Waiting for Typed<C> {
     }
 }
 
-async fn write(mut conn: Conn, options: SqliteConnectOptions, mut inbox: mpsc::Receiver<Message>) {
+async fn write(conn: Conn, options: SqliteConnectOptions, mut inbox: mpsc::Receiver<Message>) {
+    let mut conn = Some(conn);
     while let Some(first) = inbox.recv().await {
         let mut batch: Vec<Box<dyn Waiting>> = Vec::new();
         let (mut closing, mut folding) = (None, None);
@@ -200,7 +228,10 @@ async fn write(mut conn: Conn, options: SqliteConnectOptions, mut inbox: mpsc::R
             next = if batch.len() < BATCH && closing.is_none() { inbox.try_recv().ok() } else { None };
         }
         let began = Instant::now();
-        let commit = transaction(&mut conn, &mut batch).await;
+        let commit = match connected(&mut conn, &options).await {
+            Ok(conn) => transaction(conn, &mut batch).await,
+            Err(reason) => Err(reason),
+        };
         if !batch.is_empty() {
             metrics::histogram!("assay_commit_seconds").record(began.elapsed());
             metrics::histogram!("assay_commit_commands").record(batch.len() as f64);
@@ -208,20 +239,23 @@ async fn write(mut conn: Conn, options: SqliteConnectOptions, mut inbox: mpsc::R
         if let Err(reason) = &commit {
             metrics::counter!("assay_commits_failed_total").increment(1);
             tracing::error!(reason, commands = batch.len(), "a transaction failed; nothing of it was acknowledged");
-            conn = reconnect(conn, &options).await;
+            // The connection may hold half of it: a new one, made for the next command, holds nothing.
+            conn = None;
         }
+        fail_point!("store::after_commit");
         for waiting in batch {
             waiting.finish(commit.clone());
         }
         if let Some(reply) = folding {
-            // A reader may still need the log; it is then folded in at the next chance.
-            if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut conn).await {
-                tracing::warn!(%error, "the write-ahead log could not be folded in now");
+            if let Some(conn) = &mut conn {
+                fold_log(conn).await;
             }
             let _gone = reply.send(());
         }
         if let Some(reply) = closing {
-            if let Err(error) = conn.close().await {
+            if let Some(conn) = conn
+                && let Err(error) = conn.close().await
+            {
                 tracing::error!(%error, "the database did not close cleanly");
             }
             let _gone = reply.send(());
@@ -230,17 +264,20 @@ async fn write(mut conn: Conn, options: SqliteConnectOptions, mut inbox: mpsc::R
     }
 }
 
-/// After a failed transaction the connection may hold half of it: a new one holds nothing.
-async fn reconnect(conn: Conn, options: &SqliteConnectOptions) -> Conn {
-    drop(conn);
-    let mut pause = Duration::from_millis(20);
-    loop {
-        match options.connect().await {
-            Ok(conn) => return conn,
-            Err(error) => tracing::error!(%error, "the database cannot be opened again; trying on"),
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(2));
+/// The writer's connection, or a new one after a failed transaction. Whoever waits is told at once when there is none to be had,
+/// and the next command tries again: the program works on as soon as the disk does.
+async fn connected<'a>(conn: &'a mut Option<Conn>, options: &SqliteConnectOptions) -> Result<&'a mut Conn, String> {
+    let ready = match conn.take() {
+        Some(ready) => ready,
+        None => options.connect().await.map_err(|error| format!("the database cannot be opened again: {error}"))?,
+    };
+    Ok(conn.insert(ready))
+}
+
+async fn fold_log(conn: &mut Conn) {
+    // A reader may still need the log; it is then folded in at the next chance.
+    if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(conn).await {
+        tracing::warn!(%error, "the write-ahead log could not be folded in now");
     }
 }
 
@@ -259,6 +296,7 @@ async fn transaction(conn: &mut Conn, batch: &mut [Box<dyn Waiting>]) -> Result<
         }
         sqlx::query("RELEASE one").execute(&mut *conn).await.map_err(words)?;
     }
+    fail_point!("store::before_commit", |_| Err("a fail point".to_owned()));
     sqlx::query("COMMIT").execute(&mut *conn).await.map_err(words)?;
     Ok(())
 }

@@ -252,6 +252,7 @@ impl Apply<Conn> for Submit {
             let outcome = text.map(|t| from_json("outcome", &t)).transpose()?;
             return Ok(outcome.map(|outcome| Submitted { outcome, by_this_call: false }));
         };
+        fail_point!("submit::closed", |_| Err(StoreError::Busy));
         let (programme, version): (String, String) = (closed.try_get(0)?, closed.try_get(1)?);
         let rules: Rules = from_json("rules", closed.try_get::<&str, _>(3)?)?;
         // Time that ran out ends the attempt at its deadline, whenever that is noticed.
@@ -267,6 +268,7 @@ impl Apply<Conn> for Submit {
         }
         let payload = serde_json::json!({ "programme": programme, "passed": result.passed }).to_string();
         queue(self, conn, "fold-figures", 2, payload, None).await?;
+        fail_point!("submit::decided", |_| Err(StoreError::Busy));
         Ok(Some(Submitted { outcome: result, by_this_call: true }))
     }
 }

@@ -1,0 +1,64 @@
+//! Named points from the hand-in to the mail, some times each; `cargo xtask torture points` is the same, a thousand times each.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
+
+use std::{
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use assay_torture::points::{Killed, POINTS, inject, kill};
+
+/// Points are the whole process's: one test at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[test]
+fn a_process_killed_at_any_named_point_loses_and_doubles_nothing() {
+    let _alone = alone();
+    let program = Path::new(env!("CARGO_BIN_EXE_assay-torture"));
+    for point in POINTS {
+        let mut died = 0;
+        for (nth, seed) in [(1, 1), (2, 2), (3, 3)] {
+            match kill(program, point, nth, seed) {
+                Killed::Well => died += 1,
+                Killed::NotReached => {}
+                Killed::Badly(faults) => panic!("{point}, time {nth}: {faults:#?}"),
+            }
+        }
+        println!("{point}: killed {died} times");
+        assert!(died > 1, "{point} was hardly reached");
+    }
+}
+
+#[test]
+fn a_step_that_fails_or_panics_is_tried_again_and_nothing_is_lost_or_doubled() {
+    let _alone = alone();
+    for point in POINTS {
+        // The writer has the commit behind it: nothing there can be refused any more.
+        let actions: &[&str] = match point {
+            "store::after_commit" => &[],
+            "store::before_commit" => &["1*return", "2*off->3*return"],
+            // Outside of one job, a panic ends the lane, as the kill does.
+            "job::after_lease" => &["1*return", "2*return", "1*off->1*return"],
+            // The first job of all finishes itself.
+            "job::before_finish" => &["8*return", "1*off->9*return"],
+            _ => &["1*return", "2*return", "1*off->1*return", "1*panic", "1*off->1*panic"],
+        };
+        for (seed, action) in actions.iter().enumerate() {
+            let found = inject(Some((point, action)), u8::try_from(seed).unwrap());
+            println!("{point} {action}: {} hand-ins refused, a job took {} tries", found.refused, found.tries);
+            assert_eq!(found.faults, Vec::<String>::new(), "{point} {action}");
+            assert!(found.refused > 0 || found.tries > 1, "{point} {action} did nothing");
+        }
+    }
+}
+
+#[test]
+fn people_who_go_away_before_the_answer_lose_and_double_nothing() {
+    let _alone = alone();
+    for seed in 0..3 {
+        assert_eq!(inject(None, seed).faults, Vec::<String>::new());
+    }
+}
