@@ -17,8 +17,12 @@ use std::{
 };
 
 use assay_core::chance::SeededChance;
-use assay_items::{Choice, Item, Mark};
-use running::{Browser, Server, assay, between, said, sample_pack, wait_for};
+use assay_items::Item;
+use running::{
+    Browser, Server, assay, between,
+    knowing::{options_and_right, sample_pool},
+    said, wait_for,
+};
 
 const PEOPLE: usize = 20;
 /// Of these, so many hand in a passing attempt while the server is being killed.
@@ -100,12 +104,8 @@ impl Person {
         }
         let page = self.browser.get(&format!("{url}/attempts/{}/questions/{n}", self.attempt)).ok()?;
         assert_eq!(page.status, 200, "{}", page.text());
-        let options = options(&page.text());
-        // Pages adorn code in a stem, so its first paragraph must do.
-        let first = |item: &Item| item.question.stem.as_str().split("</p>").next().unwrap().to_owned();
-        let same = |item: &Item| item.question.options.iter().all(|html| options.iter().any(|(_, words)| words == html.as_str()));
-        let item = pool.iter().find(|item| same(item) && page.text().contains(&first(item))).unwrap();
-        let question = Question { right: right(item, &options), options, ..Question::default() };
+        let (options, right) = options_and_right(&page.text(), pool);
+        let question = Question { right, options, ..Question::default() };
         self.questions.insert(n, question.clone());
         Some(question)
     }
@@ -207,34 +207,6 @@ fn find<'a>(value: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
     value.get(name).or_else(|| value.as_object()?.values().find_map(|inner| inner.get(name))).unwrap()
 }
 
-/// Tokens and words of a page's options.
-fn options(page: &str) -> Vec<(String, String)> {
-    let inputs = between(page, "name=\"choice\"", "</label>");
-    let option = |input: &&str| {
-        Some((
-            between(input, "value=\"", "\"").first()?.to_string(),
-            between(input, "<label", "\u{0}").first()?.split_once('>')?.1.to_owned(),
-        ))
-    };
-    inputs.iter().filter_map(option).collect()
-}
-
-/// Asks the key about every set of options.
-fn right(item: &Item, options: &[(String, String)]) -> BTreeSet<String> {
-    let size = match item.question.choice {
-        Choice::One => 1,
-        Choice::Many(n) => u32::from(n),
-    };
-    let count = item.question.options.len();
-    let sets = (0_u32..1 << count).filter(|bits| bits.count_ones() == size);
-    let set = sets
-        .map(|bits| (0..count as u8).filter(|i| bits >> i & 1 == 1).collect::<BTreeSet<u8>>())
-        .find(|set| item.key.score(set) == Mark::Right)
-        .unwrap();
-    let words = |i: &u8| item.question.options[usize::from(*i)].as_str();
-    set.iter().map(|i| options.iter().find(|(_, html)| html == words(i)).unwrap().0.clone()).collect()
-}
-
 #[test]
 fn no_acknowledged_answer_is_lost_and_nothing_is_awarded_twice() {
     let kills = std::env::var("ASSAY_KILLS").map_or(KILLS, |number| number.parse().unwrap());
@@ -252,8 +224,7 @@ fn no_acknowledged_answer_is_lost_and_nothing_is_awarded_twice() {
 /// Twenty people through so many kills.
 fn live_through(rounds: usize, story: usize) -> Seen {
     let folder = tempfile::tempdir().unwrap();
-    let pack = sample_pack();
-    let pool = assay_pack::read(&assay_pack::Folder::open(pack).unwrap(), "serverless").unwrap().items;
+    let pool = sample_pool();
     let mut server = Server::demo(folder.path());
     let url = server.url.clone();
     let mut people: Vec<Person> = (1..=PEOPLE).map(|number| Person::new(&url, number)).collect();

@@ -12,6 +12,8 @@ use std::{
 
 use ureq::{Agent, http::Response};
 
+pub mod knowing;
+
 /// Runs the program to its end.
 pub fn assay<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Output {
     Command::new(env!("CARGO_BIN_EXE_assay")).args(args).stdin(Stdio::null()).output().unwrap()
