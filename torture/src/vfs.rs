@@ -1,8 +1,7 @@
 //! A file system under SQLite that hands every change to a [`Disk`] before and after it is done, and leaves the doing to SQLite's
 //! own: locks and shared memory are the real ones.
 //!
-//! Ready-made crates were looked at: `sqlite-plugin` needs libclang to build and a shared memory of our own, `sqlite-vfs` copies
-//! the shared memory and is not kept up. This is the one file of the workspace with `unsafe` in it.
+//! A ready-made crate was looked at: `sqlite-plugin` needs libclang to build, and a shared memory of our own. This is the one file of the workspace with `unsafe` in it.
 #![expect(unsafe_code, reason = "SQLite's file systems are tables of C functions; a test crate, and no part of the program")]
 
 use std::{

@@ -43,6 +43,16 @@ pub(crate) fn mail_server() -> Result<(), String> {
     if there() { Ok(()) } else { Err("python3-aiosmtpd is installed, but Python does not find it".to_owned()) }
 }
 
+/// The balancer of the test with several nodes.
+pub(crate) fn balancer() -> Result<(), String> {
+    let there = || ["/usr/sbin/haproxy", "/usr/bin/haproxy"].iter().any(|path| std::path::Path::new(path).is_file());
+    if there() {
+        return Ok(());
+    }
+    install(&["haproxy"])?;
+    if there() { Ok(()) } else { Err("haproxy is installed, but not where the test looks for it".to_owned()) }
+}
+
 /// What sets the clock of the program in the clock test.
 pub(crate) fn false_time() -> Result<(), String> {
     let below = |folder: &str| {

@@ -19,6 +19,9 @@ pub(crate) fn run(rest: &[String]) -> Step {
     {
         step.skip(format!("a machine whose clock is set: {words}"));
     }
+    if let Err(words) = debian::balancer() {
+        step.skip(format!("several nodes behind one address: {words}"));
+    }
     let server = postgres::Server::start().map_err(|words| step.skip(format!("everything over PostgreSQL: {words}"))).ok();
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     if read(&mut cargo(&["nextest", "--version"])).is_ok() {
