@@ -132,11 +132,11 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, Worke
     let clock: Arc<dyn Clock> = Arc::clone(&shifted) as Arc<dyn Clock>;
     let issuer = Arc::new(issuer(folder, address, &*chance, &*clock)?);
     let secret = folder.secret("server.secret", &*chance)?;
-    let spinner = progress::spinner("Loading the sample programme");
-    let pack = packs::load_embedded()?;
+    let spinner = progress::spinner("Loading the sample programmes");
+    let packs = packs::load_embedded()?;
     let store = Store::open_sqlite(&folder.database()).await?;
     let issuer_id = store.run(EnsureIssuer { slug: SLUG.to_owned(), id: IssuerId::random(&*chance), at: clock.now() }).await?;
-    let programmes = server::publish(&store, issuer_id, std::slice::from_ref(&pack), &*chance, &*clock).await?;
+    let programmes = server::publish(&store, issuer_id, &packs, &*chance, &*clock).await?;
     let (bell, outbox) = (Arc::new(Bell::default()), Arc::new(Outbox::default()));
     let worker = || WorkerParts {
         store: store.clone(),
@@ -150,7 +150,7 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, Worke
     };
     if folder.read(SEEDED)?.is_none() {
         spinner.set_message("Making the sample people");
-        if let Some(current) = programmes.offered.first() {
+        if let (Some(current), Some(pack)) = (programmes.offered.first(), packs.first()) {
             let seeding = Seeding {
                 store: &store,
                 issuer: issuer_id,
@@ -223,7 +223,7 @@ fn explain(address: &str, folder: &DataFolder, taken: SocketAddr, temporary: boo
             "Warning: {taken} can be reached from other machines, without encryption, and anyone there can become any sample person.\n"
         );
     }
-    eprintln!("Assay demonstration: a sample programme, sample people, badges signed with a throw-away key.\n");
+    eprintln!("Assay demonstration: sample programmes, sample people, badges signed with a throw-away key.\n");
     eprintln!("  Address      {address}");
     eprintln!("  Ways in      {address}/demo  (sample people, the mails that were sent, a clock a day ahead)");
     eprintln!("  Stop         Ctrl-C");

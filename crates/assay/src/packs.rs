@@ -7,9 +7,10 @@ use assay_pack::{Files, Folder, Memory, Pack, PackFault, ReadError, Report};
 use include_dir::{Dir, DirEntry, include_dir};
 
 static SERVERLESS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../packs/serverless");
+static GIT_FOR_TEAMS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../packs/git-for-teams");
 
-/// The sample programme as it was when this program was built; its id is `serverless`.
-pub(crate) fn embedded() -> Memory {
+/// A sample programme as it was when this program was built.
+fn embedded(pack: &Dir<'_>) -> Memory {
     fn gather(dir: &Dir<'_>, files: &mut Memory) {
         for entry in dir.entries() {
             match entry {
@@ -20,7 +21,7 @@ pub(crate) fn embedded() -> Memory {
         }
     }
     let mut files = Memory::new();
-    gather(&SERVERLESS, &mut files);
+    gather(pack, &mut files);
     files
 }
 
@@ -103,9 +104,10 @@ pub(crate) fn load(folder: &Path) -> Result<Pack, PackError> {
     use_pack(&files, &id, named)
 }
 
-/// Reads the sample programme for use.
-pub(crate) fn load_embedded() -> Result<Pack, PackError> {
-    use_pack(&embedded(), "serverless", "(embedded) packs/serverless".to_owned())
+/// Reads the sample programmes for use; the first is the one that sample people sit.
+pub(crate) fn load_embedded() -> Result<Vec<Pack>, PackError> {
+    let packs = [(&SERVERLESS, "serverless"), (&GIT_FOR_TEAMS, "git-for-teams")];
+    packs.into_iter().map(|(pack, id)| use_pack(&embedded(pack), id, format!("(embedded) packs/{id}"))).collect()
 }
 
 fn use_pack(files: &dyn Files, id: &str, named: String) -> Result<Pack, PackError> {
@@ -121,16 +123,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sample_programme_is_inside_and_sound() {
-        let pack = load_embedded().unwrap();
-        assert_eq!(pack.programme.id, "serverless");
-        assert!(pack.programme.questions_public);
-        assert!(pack.items.len() >= usize::from(pack.programme.rules.questions));
+    fn the_sample_programmes_are_inside_and_sound() {
+        let packs = load_embedded().unwrap();
+        assert_eq!(packs.iter().map(|pack| pack.programme.id.as_str()).collect::<Vec<_>>(), ["serverless", "git-for-teams"]);
+        for pack in packs {
+            assert!(pack.programme.questions_public);
+            assert!(pack.items.len() >= usize::from(pack.programme.rules.questions));
+        }
     }
 
     #[test]
     fn unclean_art_is_a_fault_with_its_file_and_line() {
-        let mut files = embedded();
+        let mut files = embedded(&SERVERLESS);
         files.insert("badge.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 10 10\">\n<script>alert(1)</script></svg>");
         let report = check(&files, "serverless");
         assert!(report.pack.is_none());

@@ -245,7 +245,7 @@ mod tests {
         let now = UtcMillis::parse_rfc3339("2026-11-23T09:00:00Z").unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SetClock::new(now));
         let issuer = store.run(EnsureIssuer { slug: "t".into(), id: IssuerId::random(&SystemChance), at: now }).await.unwrap();
-        let pack = packs::load_embedded().unwrap();
+        let pack = packs::load_embedded().unwrap().remove(0);
         let current = server::publish(&store, issuer, std::slice::from_ref(&pack), &SystemChance, &*clock).await.unwrap().offered.remove(0);
         let outbox = Arc::new(Outbox::default());
         let worker = Worker::new(WorkerParts {

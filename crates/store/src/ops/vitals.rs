@@ -35,7 +35,8 @@ impl Apply<Conn> for ProveDurable {
     }
 }
 
-const WAITING: &str = "SELECT kind, COUNT(*), COUNT(last_error), MIN(run_at) FROM jobs WHERE done_at IS NULL GROUP BY kind";
+// By the index of what waits: done jobs are many.
+const WAITING: &str = "SELECT kind, COUNT(*), COUNT(last_error), MIN(run_at) FROM jobs WHERE done_at IS NULL AND run_at >= 0 GROUP BY kind";
 
 impl Apply<Conn> for WaitingJobs {
     type Out = Vec<JobsOfKind>;
