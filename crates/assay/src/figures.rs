@@ -30,6 +30,7 @@ const COUNTERS: [(&str, &str); 10] = [
         "assay_answers_refused_total",
         "Answers that were not saved, by reason: conflict (a newer one stands), closed (attempt over), no-such-question, busy (queue full), unavailable (database).",
     ),
+    ("assay_replays_total", "Transactions that met another one on PostgreSQL and were replayed."),
     ("assay_commits_failed_total", "Transactions of the writer that failed; nothing of them was acknowledged."),
     ("assay_badges_issued_total", "Badges signed and stored."),
     ("assay_jobs_total", "Jobs that were worked on, by kind and outcome: done, later, clock, given-up."),

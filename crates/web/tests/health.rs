@@ -73,6 +73,10 @@ async fn readiness_names_the_check_that_fails() {
 #[tokio::test]
 async fn a_ready_server_has_written_through_to_the_disk() {
     let server = server().await;
+    if server.world.url.is_some() {
+        // Its log is PostgreSQL's own.
+        return;
+    }
     let log = || fs::metadata(server.world.folder.path().join("assay.db-wal")).unwrap().len();
     let mut browser = server.browser();
     let before = log();

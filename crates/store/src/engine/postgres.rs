@@ -17,6 +17,8 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use tokio::time::Instant;
+
 use super::{Apply, Command, Query};
 use crate::StoreError;
 
@@ -145,6 +147,7 @@ impl Shared {
             match self.once(command).await {
                 Err(error) if was_in_the_way(&error) => {
                     let so_far = self.replays.fetch_add(1, Ordering::Relaxed);
+                    metrics::counter!("assay_replays_total").increment(1);
                     tracing::debug!(replay, "a transaction met another one and is replayed");
                     // Spread by how many were replayed before, so that two that met do not meet again.
                     let spread = so_far.wrapping_mul(7) % 13;
@@ -160,9 +163,15 @@ impl Shared {
     async fn once<C: Apply<Conn>>(&self, command: &C) -> Result<C::Out, StoreError> {
         let begin = if self.promise == Promise::Standby { BEGIN_MARKED } else { BEGIN };
         let mut transaction = self.writers.begin_with(begin).await.map_err(busy)?;
+        let began = Instant::now();
         // Dropped, it is rolled back.
         let answer = command.apply(&mut transaction).await?;
         let (ended, warned) = notice::warnings_of(transaction.commit()).await;
+        metrics::histogram!("assay_commit_seconds").record(began.elapsed());
+        metrics::histogram!("assay_commit_commands").record(1.0);
+        if ended.is_err() || warned.is_some() {
+            metrics::counter!("assay_commits_failed_total").increment(1);
+        }
         ended?;
         if let Some(words) = warned {
             // "canceling wait for synchronous replication" comes with success: here it is none.
