@@ -102,6 +102,8 @@ impl Sqlite {
             .min_connections(READERS)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A file of this machine does not go away like a server; the question would cost each read a third of its trips.
+            .test_before_acquire(false)
             .connect_with(options.clone().create_if_missing(false).read_only(true))
             .await?;
         let (queue, inbox) = mpsc::channel(QUEUE);
@@ -281,20 +283,31 @@ async fn fold_log(conn: &mut Conn) {
     }
 }
 
+/// Applies a command; `false` when it must be undone. One that panics is undone like one that fails; the writer lives on.
+async fn applied(waiting: &mut Box<dyn Waiting>, conn: &mut Conn) -> bool {
+    std::panic::AssertUnwindSafe(waiting.apply(conn)).catch_unwind().await.unwrap_or(false)
+}
+
 async fn transaction(conn: &mut Conn, batch: &mut [Box<dyn Waiting>]) -> Result<(), String> {
     if batch.is_empty() {
         return Ok(());
     }
     let words = |e: sqlx::Error| e.to_string();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *conn).await.map_err(words)?;
-    for waiting in batch {
-        sqlx::query("SAVEPOINT one").execute(&mut *conn).await.map_err(words)?;
-        // A command that panics is undone like one that fails; the writer lives on.
-        let kept = std::panic::AssertUnwindSafe(waiting.apply(&mut *conn)).catch_unwind().await.unwrap_or(false);
-        if !kept {
-            sqlx::query("ROLLBACK TO one").execute(&mut *conn).await.map_err(words)?;
+    // One that is alone needs no savepoint: the transaction is its own.
+    if let [alone] = batch {
+        if !applied(alone, &mut *conn).await {
+            sqlx::query("ROLLBACK").execute(&mut *conn).await.map_err(words)?;
+            return Ok(());
         }
-        sqlx::query("RELEASE one").execute(&mut *conn).await.map_err(words)?;
+    } else {
+        for waiting in batch {
+            sqlx::query("SAVEPOINT one").execute(&mut *conn).await.map_err(words)?;
+            if !applied(waiting, &mut *conn).await {
+                sqlx::query("ROLLBACK TO one").execute(&mut *conn).await.map_err(words)?;
+            }
+            sqlx::query("RELEASE one").execute(&mut *conn).await.map_err(words)?;
+        }
     }
     fail_point!("store::before_commit", |_| Err("a fail point".to_owned()));
     sqlx::query("COMMIT").execute(&mut *conn).await.map_err(words)?;

@@ -35,8 +35,9 @@ impl Apply<Conn> for ProveDurable {
     }
 }
 
-// By the index of what waits: done jobs are many.
-const WAITING: &str = "SELECT kind, COUNT(*), COUNT(last_error), MIN(run_at) FROM jobs WHERE done_at IS NULL AND run_at >= 0 GROUP BY kind";
+// Grouped by an expression, so that no planner walks all jobs, done ones too, in the order of their kind.
+const WAITING: &str =
+    "SELECT kind || '', COUNT(*), COUNT(last_error), MIN(run_at) FROM jobs WHERE done_at IS NULL AND run_at >= 0 GROUP BY kind || ''";
 
 impl Apply<Conn> for WaitingJobs {
     type Out = Vec<JobsOfKind>;
