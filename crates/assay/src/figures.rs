@@ -24,7 +24,7 @@ const READERS: usize = 32;
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Every figure with its meaning; counters begin at zero, so that an alarm on one that never moved is no gap.
-const COUNTERS: [(&str, &str); 10] = [
+const COUNTERS: [(&str, &str); 11] = [
     ("assay_answers_saved_total", "Answers that were acknowledged as saved, after they were on the disk."),
     (
         "assay_answers_refused_total",
