@@ -9,12 +9,14 @@ use assay_core::{
 use assay_store::{
     Store,
     commands::{Act, EnsureIssuer},
+    moving::Place,
 };
 
 use crate::{
     demo,
     failure::Failure,
     folder::DataFolder,
+    move_to::End,
     settings::Settings,
     system::{SystemChance, SystemClock},
 };
@@ -43,6 +45,19 @@ pub(crate) struct Beside {
 }
 
 impl Where {
+    /// Where its database is, for a move; nothing is opened. An embedded one must be there.
+    pub(crate) fn end(self) -> Result<End, Failure> {
+        let end = match (self.config, self.data) {
+            (Some(file), _) => End::of_settings(Settings::read(&file)?),
+            (None, Some(data)) => End::of_folder(&data, None),
+            (None, None) => return Err(Failure::Usage("name the settings with --config, or the data folder with --data".to_owned())),
+        };
+        match (&end.place, &end.root) {
+            (Place::File(_), Some(root)) => Ok(End { slug: Some(DataFolder::existing(root)?.1), ..end }),
+            _ => Ok(end),
+        }
+    }
+
     /// Opens the installation.
     pub(crate) async fn open(self) -> Result<Beside, Failure> {
         let settings = self.config.as_deref().map(Settings::read).transpose()?;

@@ -115,6 +115,11 @@ impl DataFolder {
         Ok(folder)
     }
 
+    /// A folder as it is, or will be: nothing is looked at, nothing is made.
+    pub(crate) fn at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
     /// An existing folder, and the issuer it belongs to.
     pub(crate) fn existing(root: &Path) -> Result<(Self, String), FolderError> {
         let folder = Self { root: root.to_owned() };

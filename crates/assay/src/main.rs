@@ -14,6 +14,7 @@ mod folder;
 mod grant_time;
 mod logging;
 mod manager;
+mod move_to;
 mod out;
 mod packs;
 mod progress;
@@ -53,6 +54,8 @@ enum Command {
     Revoke(revoke::Args),
     /// Give one person more time in a timed attempt.
     GrantTime(grant_time::Args),
+    /// Copy an installation to PostgreSQL or back, and compare.
+    Move(move_to::Args),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => waiting(serve::run(args)),
         Command::Revoke(args) => logged().and_then(|()| waiting(revoke::run(args))),
         Command::GrantTime(args) => logged().and_then(|()| waiting(grant_time::run(args))),
+        Command::Move(args) => logged().and_then(|()| waiting(move_to::run(args))),
         Command::Check(args) => check::run(&args),
         Command::Verify(args) => verify::run(&args),
     };

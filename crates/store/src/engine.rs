@@ -7,7 +7,7 @@ use crate::StoreError;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 #[cfg(test)]
-mod statements;
+pub(crate) mod statements;
 
 pub use postgres::Promise;
 

@@ -19,6 +19,7 @@ mod bell;
 pub mod commands;
 mod engine;
 mod error;
+pub mod moving;
 pub mod queries;
 
 pub use bell::{Bell, Listener};

@@ -41,7 +41,7 @@ async fn embedded() -> (tempfile::TempDir, sqlx::SqliteConnection) {
 }
 
 /// A migrated database of its own on the tests' server; `None` where there is none.
-async fn server() -> Option<sqlx::PgConnection> {
+pub(crate) async fn server() -> Option<sqlx::PgConnection> {
     let Ok(url) = std::env::var("ASSAY_POSTGRES") else {
         eprintln!("skipped: ASSAY_POSTGRES names no PostgreSQL");
         return None;
