@@ -187,7 +187,7 @@ async fn a_changed_or_missing_row_is_noticed() {
         // Enough for the first tables; a row of theirs is then changed before the rest comes.
         assert!(matches!(cut(&from, &to, 12).await, Err(MoveError::Stopped)));
         change(&to, "UPDATE items SET about = 'forged' WHERE item_id = 'alpha-000'").await;
-        change(&to, "DELETE FROM sessions WHERE token_hash = (SELECT MIN(token_hash) FROM sessions)").await;
+        change(&to, "DELETE FROM sessions WHERE token_hash = (SELECT token_hash FROM sessions ORDER BY token_hash LIMIT 1)").await;
         let outcome = whole(&from, &to).await;
         assert!(matches!(&outcome, Err(MoveError::Differs { tables }) if tables == "sessions, items"), "{outcome:?}");
     }
