@@ -43,14 +43,18 @@ pub(crate) fn mail_server() -> Result<(), String> {
     if there() { Ok(()) } else { Err("python3-aiosmtpd is installed, but Python does not find it".to_owned()) }
 }
 
-/// The balancer of the test with several nodes.
-pub(crate) fn balancer() -> Result<(), String> {
-    let there = || ["/usr/sbin/haproxy", "/usr/bin/haproxy"].iter().any(|path| std::path::Path::new(path).is_file());
-    if there() {
+/// What stands around several nodes: haproxy before them, pgbouncer before their database.
+pub(crate) fn go_betweens() -> Result<(), String> {
+    let missing = || {
+        let there = |name: &&str| ["/usr/sbin", "/usr/bin"].iter().any(|folder| std::path::Path::new(folder).join(name).is_file());
+        ["haproxy", "pgbouncer"].into_iter().filter(|name| !there(name)).collect::<Vec<_>>()
+    };
+    let wanted = missing();
+    if wanted.is_empty() {
         return Ok(());
     }
-    install(&["haproxy"])?;
-    if there() { Ok(()) } else { Err("haproxy is installed, but not where the test looks for it".to_owned()) }
+    install(&wanted)?;
+    if missing().is_empty() { Ok(()) } else { Err(format!("{} installed, but not where the tests look", wanted.join(", "))) }
 }
 
 /// What sets the clock of the program in the clock test.

@@ -19,8 +19,8 @@ pub(crate) fn run(rest: &[String]) -> Step {
     {
         step.skip(format!("a machine whose clock is set: {words}"));
     }
-    if let Err(words) = debian::balancer() {
-        step.skip(format!("several nodes behind one address: {words}"));
+    if let Err(words) = debian::go_betweens() {
+        step.skip(format!("several nodes, and a pooler: {words}"));
     }
     let server = postgres::Server::start().map_err(|words| step.skip(format!("everything over PostgreSQL: {words}"))).ok();
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();

@@ -62,7 +62,11 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
 /// With a standby: a mark in the log makes every commit wait for the standby, also one that found its work done already by a
 /// transaction whose own wait was cut off.
 const BEGIN_MARKED: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT pg_logical_emit_message(true, 'assay', '')";
-const BEGIN_READ: &str = "BEGIN READ ONLY";
+// The driver names what it prepares even when it keeps nothing, and behind a pooler the names of others may stand on the server's
+// connection: each transaction begins by clearing them.
+const BEGIN_POOLED: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE; DEALLOCATE ALL";
+const BEGIN_MARKED_POOLED: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE; DEALLOCATE ALL; SELECT pg_logical_emit_message(true, 'assay', '')";
+const BEGIN_READ_POOLED: &str = "BEGIN READ ONLY; DEALLOCATE ALL";
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -85,10 +89,11 @@ impl Postgres {
             .map_err(|e| cannot("the PostgreSQL database", format!("its URL cannot be read ({e}); write postgres://user@host/database")))?;
         let place = place(&options);
         let pooled = url.split_once('?').is_some_and(|(_, query)| query.split('&').any(|pair| pair == "statement-cache-capacity=0"));
-        let options = options.application_name("assay");
+        // No column is a float, and poolers refuse the parameter.
+        let options = options.application_name("assay").extra_float_digits(None);
         let pool = |most: u32| PgPoolOptions::new().max_connections(most).acquire_timeout(PATIENCE).test_before_acquire(false);
         let writers = pool(WRITERS).connect_with(options.clone()).await.map_err(|e| cannot(&place, reason(&e)))?;
-        migrate(&writers).await.map_err(|e| cannot(&place, e.to_string()))?;
+        migrate(&writers, pooled).await.map_err(|e| cannot(&place, e.to_string()))?;
         durability::check(&writers, promise, pooled).await.map_err(|words| cannot(&place, words))?;
         let readers = pool(READERS).connect_lazy_with(options);
         Ok(Self(Arc::new(Shared { writers, readers, promise, pooled, replays: AtomicU64::new(0), under_way: AtomicUsize::new(0) })))
@@ -124,7 +129,7 @@ impl Postgres {
             let mut conn = self.0.readers.acquire().await.map_err(busy)?;
             return query.apply(&mut conn).await;
         }
-        let mut transaction = self.0.readers.begin_with(BEGIN_READ).await.map_err(busy)?;
+        let mut transaction = self.0.readers.begin_with(BEGIN_READ_POOLED).await.map_err(busy)?;
         let answer = query.apply(&mut transaction).await?;
         transaction.commit().await?;
         Ok(answer)
@@ -161,7 +166,12 @@ impl Shared {
     }
 
     async fn once<C: Apply<Conn>>(&self, command: &C) -> Result<C::Out, StoreError> {
-        let begin = if self.promise == Promise::Standby { BEGIN_MARKED } else { BEGIN };
+        let begin = match (self.promise, self.pooled) {
+            (Promise::Disk, false) => BEGIN,
+            (Promise::Disk, true) => BEGIN_POOLED,
+            (Promise::Standby, false) => BEGIN_MARKED,
+            (Promise::Standby, true) => BEGIN_MARKED_POOLED,
+        };
         let mut transaction = self.writers.begin_with(begin).await.map_err(busy)?;
         let began = Instant::now();
         // Dropped, it is rolled back.
@@ -181,13 +191,13 @@ impl Shared {
     }
 }
 
-async fn migrate(writers: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
+async fn migrate(writers: &PgPool, pooled: bool) -> Result<(), sqlx::migrate::MigrateError> {
     let mut migrator = sqlx::migrate!("migrations/postgres");
     // No advisory locks: not every server that speaks this protocol has them.
     migrator.set_locking(false);
     let mut tries = 0;
     loop {
-        match migrator.run(writers).await {
+        match migrated(&migrator, writers, pooled).await {
             Err(error) if tries < MIGRATION_TRIES && !matches!(error, sqlx::migrate::MigrateError::VersionMismatch(_)) => {
                 tracing::info!(%error, "the schema is being changed by another node, or cannot be; looking again");
                 tries += 1;
@@ -196,6 +206,13 @@ async fn migrate(writers: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
             outcome => return outcome,
         }
     }
+}
+
+/// All that is missing, in one transaction: behind a pooler nothing else is sure to meet the same connection.
+async fn migrated(migrator: &sqlx::migrate::Migrator, writers: &PgPool, pooled: bool) -> Result<(), sqlx::migrate::MigrateError> {
+    let mut transaction = writers.begin_with(if pooled { "BEGIN; DEALLOCATE ALL" } else { "BEGIN" }).await?;
+    migrator.run(&mut *transaction).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// 40001 serialization failure, 40P01 deadlock: nothing was done, and doing it again is right.

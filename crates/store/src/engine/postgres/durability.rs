@@ -23,7 +23,8 @@ const IS_STANDBY: &str = "SELECT pg_is_in_recovery()";
 
 /// Refuses a server that would break the promise; the reason in words.
 pub(super) async fn check(pool: &PgPool, promise: Promise, pooled: bool) -> Result<(), String> {
-    let mut transaction = pool.begin_with("BEGIN READ ONLY").await.map_err(|e| e.to_string())?;
+    let mut transaction =
+        pool.begin_with(if pooled { "BEGIN READ ONLY; DEALLOCATE ALL" } else { "BEGIN READ ONLY" }).await.map_err(|e| e.to_string())?;
     for (statement, wrong, consequence) in SETTINGS {
         let value: String = show(&mut transaction, statement).await?;
         let name = statement.trim_start_matches("SHOW ");

@@ -1,0 +1,123 @@
+//! pgbouncer in transaction mode (Debian's package) between the engine and PostgreSQL. Skipped, with words, where either is missing.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
+
+use std::{
+    fs,
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use assay_core::ids::{IssuerId, JobId, PersonId};
+use assay_fixtures::{START, postgres_database};
+use assay_store::{
+    Promise, Store, StoreError,
+    commands::{Enqueue, EnsureIssuer, FinishJob, Introduce, Lane, LeaseJobs, MarkLesson, NewJob},
+    queries::{JobCounts, LessonsDone, OwnData},
+};
+
+struct Pooler {
+    child: Child,
+    _folder: tempfile::TempDir,
+    url: String,
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _over = self.child.kill();
+        let _over = self.child.wait();
+    }
+}
+
+/// A pooler with three server connections before a fresh database.
+async fn pooler() -> Option<Pooler> {
+    let direct = postgres_database().await?;
+    let Some(program) = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].iter().find(|path| Path::new(path).is_file()) else {
+        eprintln!("skipped: there is no pgbouncer");
+        return None;
+    };
+    let (server, name) = direct.rsplit_once('/').unwrap();
+    let (host, port) = server.rsplit_once('@').unwrap().1.split_once(':').unwrap();
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("pgbouncer.ini");
+    let text = format!(
+        "[databases]\n* = host={host} port={port} user=assay\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {listen}\nauth_type = any\n\
+         pool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 200\nunix_socket_dir =\n"
+    );
+    fs::write(&config, text).unwrap();
+    // It refuses root, as its server does.
+    let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    let mut command = if root { Command::new("runuser") } else { Command::new(program) };
+    if root {
+        assert!(Command::new("chmod").arg("-R").arg("a+rX").arg(folder.path()).status().unwrap().success());
+        command.args(["-u", "nobody", "--"]).arg(program);
+    }
+    let child = command.arg("-q").arg(&config).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let pooler = Pooler { child, _folder: folder, url: format!("postgres://assay@127.0.0.1:{listen}/{name}") };
+    for _ in 0..100 {
+        if TcpStream::connect(("127.0.0.1", listen)).is_ok() {
+            return Some(pooler);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the pooler did not start");
+}
+
+/// Thirty people at once, each with reads, writes and jobs.
+async fn story(url: &str) -> Result<(), StoreError> {
+    let store = Store::open_postgres(url, Promise::Disk).await?;
+    let issuer = store.run(EnsureIssuer { slug: "pooled".into(), id: IssuerId(uuid::Uuid::from_u128(1)), at: START }).await?;
+    let one = |n: u8| {
+        let store = store.clone();
+        async move {
+            let introduce = Introduce {
+                issuer,
+                address: format!("person-{n}@example.org"),
+                new_person: PersonId(uuid::Uuid::from_u128(1000 + u128::from(n))),
+                session_hash: [n; 32],
+                session_expires_at: START.plus_seconds(600),
+                at: START,
+            };
+            let learner = store.run(introduce).await?.learner;
+            for lesson in 0..5 {
+                let mark = MarkLesson { learner, programme: "p".into(), lesson: format!("l{lesson}"), done: true, at: START };
+                store.run(mark).await?;
+                store.read(LessonsDone { learner, programme: "p".into() }).await?;
+            }
+            assert!(store.read(OwnData { learner }).await?.to_string().contains(&format!("person-{n}@")));
+            let id = JobId(uuid::Uuid::from_u128(5000 + u128::from(n)));
+            let job = NewJob { id, kind: "mail", dedup: n.to_string(), payload: "{}".into(), person: None, run_at: START };
+            store.run(Enqueue { issuer, job }).await?;
+            let owner = format!("worker-{n}");
+            let lease = LeaseJobs { owner: owner.clone(), lane: Lane::Mail, limit: 2, lease_seconds: 60, at: START };
+            for job in store.run(lease).await? {
+                store.run(FinishJob { job: job.id, owner: owner.clone(), at: START }).await?;
+            }
+            Ok::<_, StoreError>(())
+        }
+    };
+    for outcome in futures_util::future::join_all((1..=30).map(one)).await {
+        outcome?;
+    }
+    let jobs = store.read(JobCounts { at: START }).await?;
+    assert_eq!(jobs.open + jobs.done, 30);
+    store.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_works_through_a_pooler_when_it_is_told_of_it() {
+    let Some(pooler) = pooler().await else { return };
+    story(&format!("{}?statement-cache-capacity=0", pooler.url)).await.unwrap();
+}
+
+/// The proof that the test above can fail: the same, not told.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_being_told_statements_are_missed() {
+    let Some(pooler) = pooler().await else { return };
+    let words = story(&pooler.url).await.unwrap_err().to_string();
+    assert!(words.contains("prepared statement"), "{words}");
+}
