@@ -130,9 +130,9 @@ async fn intend(parts: &WorkerParts, issuer: IssuerId, person: PersonId, facts: 
 /// Does an `issue` job.
 pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob) -> Result<(), JobError> {
     let facts = parts.store.read(AwardForIssue { issuer, award: job.award, person: job.person }).await?;
-    // Signed already, or taken back before it was signed.
+    // Signed already, or taken back before it was signed. A run that was cut short may still owe the journal a line.
     let Some(facts) = facts.filter(|f| f.badge.signed_revision != Some(f.badge.revision) && f.badge.revoked_at.is_none()) else {
-        return Ok(());
+        return journal_revoked(parts, issuer, &RevokedJob { award: job.award, person: job.person }).await;
     };
     let intent = intend(parts, issuer, job.person, &facts).await?;
     fail_point!("issue::after_intent", |_| Err(JobError::Later("a fail point".into())));
@@ -175,10 +175,8 @@ pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob)
     parts.store.run(store).await?;
     fail_point!("issue::after_store", |_| Err(JobError::Later("a fail point".into())));
     metrics::counter!("assay_badges_issued_total").increment(1);
-    if facts.badge.revision > 1 {
-        journal_revoked(parts, issuer, &RevokedJob { award: job.award, person: job.person }).await?;
-    }
-    Ok(())
+    // An earlier revision that this one replaces; or this one, if it was taken back while it was being signed.
+    journal_revoked(parts, issuer, &RevokedJob { award: job.award, person: job.person }).await
 }
 
 /// The rules of our own issuing.

@@ -113,6 +113,8 @@ pub struct Worker {
 const LEASE_SECONDS: i64 = 120;
 /// Longest that one job takes: a mail server is given 20 seconds, and has a few steps.
 const LEASE_MARGIN_SECONDS: i64 = 60;
+/// Longest that one mail may take in all.
+const MAIL_TIME: Duration = Duration::from_secs(55);
 /// Tries of a mail that a server refuses for good; with the longest pauses this is most of a day.
 const REFUSALS: u32 = 80;
 const PRUNE_SECONDS: i64 = 600;
@@ -289,7 +291,10 @@ impl Worker {
             return Ok(());
         }
         fail_point!("mail::before_hand_over", |_| Err(JobError::Later("a fail point".into())));
-        let sent = self.parts.mailer.send(&job.id.to_string(), mail, now).await;
+        let id = job.id.to_string();
+        // A server that is slow in each of its steps must not outlast the lease: another node would mail it again.
+        let sent = tokio::time::timeout(MAIL_TIME, self.parts.mailer.send(&id, mail, now)).await;
+        let sent = sent.unwrap_or_else(|_| Err(MailError::NotTaken("it did not take the mail in time".into())));
         let outcome = match &sent {
             Ok(()) => "sent",
             Err(MailError::Unwritable(_)) => "unwritable",

@@ -5,6 +5,7 @@
 //! once, in the subset that SQLite and PostgreSQL share.
 //!
 //! **Invariant:** every "at most one" is a constraint of the schema or a compare-and-set inside one statement, never a check in code.
+#![expect(clippy::duplicate_mod, reason = "`ops` is compiled once for each engine, with its own connection")]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
 
 /// A named place where fault tests stop the program or make a step fail. The program is built without.

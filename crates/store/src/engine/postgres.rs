@@ -58,14 +58,24 @@ const REPLAYS: u32 = 40;
 /// Nodes that start at once bring the schema up to date one after another: whoever lost looks again.
 const MIGRATION_TRIES: u32 = 10;
 
-const BEGIN: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
+/// Nothing waits without end for a row or for a node that went silent in the middle of a transaction.
+macro_rules! begin {
+    ($($rest:literal)*) => {
+        concat!(
+            "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '30s'",
+            $("; ", $rest),*
+        )
+    };
+}
+
+const BEGIN: &str = begin!();
 /// With a standby: a mark in the log makes every commit wait for the standby, also one that found its work done already by a
 /// transaction whose own wait was cut off.
-const BEGIN_MARKED: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT pg_logical_emit_message(true, 'assay', '')";
+const BEGIN_MARKED: &str = begin!("SELECT pg_logical_emit_message(true, 'assay', '')");
 // The driver names what it prepares even when it keeps nothing, and behind a pooler the names of others may stand on the server's
 // connection: each transaction begins by clearing them.
-const BEGIN_POOLED: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE; DEALLOCATE ALL";
-const BEGIN_MARKED_POOLED: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE; DEALLOCATE ALL; SELECT pg_logical_emit_message(true, 'assay', '')";
+const BEGIN_POOLED: &str = begin!("DEALLOCATE ALL");
+const BEGIN_MARKED_POOLED: &str = begin!("DEALLOCATE ALL" "SELECT pg_logical_emit_message(true, 'assay', '')");
 const BEGIN_READ_POOLED: &str = "BEGIN READ ONLY; DEALLOCATE ALL";
 
 /// See the module.
@@ -110,9 +120,8 @@ impl Postgres {
         }
         let shared = Arc::clone(&self.0);
         let applied = tokio::spawn(async move {
-            let answer = shared.serialized(&command).await;
-            shared.under_way.fetch_sub(1, Ordering::Relaxed);
-            answer
+            let _place = Place(&shared.under_way);
+            shared.serialized(&command).await
         });
         applied.await.unwrap_or(Err(StoreError::Closed))
     }
@@ -142,6 +151,15 @@ impl Postgres {
     pub(super) async fn close(&self) {
         self.0.readers.close().await;
         self.0.writers.close().await;
+    }
+}
+
+/// A place among the commands under way, given back also when the command panics.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -215,10 +233,11 @@ async fn migrated(migrator: &sqlx::migrate::Migrator, writers: &PgPool, pooled: 
     Ok(transaction.commit().await?)
 }
 
-/// 40001 serialization failure, 40P01 deadlock: nothing was done, and doing it again is right.
+/// 40001 serialization failure, 40P01 deadlock, 23505 a unique key that another transaction took meanwhile (the second time it is seen
+/// and decided on): nothing was done, and doing it again is right.
 fn was_in_the_way(error: &StoreError) -> bool {
     let StoreError::Unavailable(sqlx::Error::Database(error)) = error else { return false };
-    matches!(error.code().as_deref(), Some("40001" | "40P01"))
+    matches!(error.code().as_deref(), Some("40001" | "40P01" | "23505"))
 }
 
 fn busy(error: sqlx::Error) -> StoreError {

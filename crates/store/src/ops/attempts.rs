@@ -72,12 +72,7 @@ impl Apply<Conn> for StartAttempt {
         for (index, item) in self.form.iter().enumerate() {
             let row =
                 sqlx::query(NEW_FORM_ITEM).bind(person).bind(self.attempt.0).bind(index as i64 + 1).bind(issuer).bind(&self.programme);
-            let row = row
-                .bind(&item.item.0)
-                .bind(&item.domain)
-                .bind(json(&item.options)?)
-                .bind(i64::from(item.shown_before))
-                .bind(&self.pool_version);
+            let row = row.bind(&item.item.0).bind(&item.domain).bind(json(&item.options)?).bind(item.shown_before).bind(&self.pool_version);
             if row.execute(&mut *conn).await?.rows_affected() != 1 {
                 return Err(StoreError::Unreadable {
                     what: "pool",

@@ -1,0 +1,150 @@
+//! `durability = "standby"`: a commit whose wait for the standby was cut off is reported as done by PostgreSQL, and must not be
+//! acknowledged here. A server of the test's own, which waits for a standby that never comes.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use assay_core::ids::IssuerId;
+use assay_fixtures::START;
+use assay_store::{Promise, Store, StoreError, commands::EnsureIssuer};
+use sqlx::{Connection, PgConnection, Row};
+
+struct Server {
+    child: Child,
+    folder: tempfile::TempDir,
+    url: String,
+}
+
+fn as_user(program: &Path) -> Command {
+    if Command::new("id").arg("-u").output().unwrap().stdout != b"0\n" {
+        return Command::new(program);
+    }
+    // initdb refuses root.
+    let user = if Command::new("id").arg("postgres").output().unwrap().status.success() { "postgres" } else { "nobody" };
+    let mut command = Command::new("runuser");
+    command.args(["-u", user, "--"]).arg(program);
+    command
+}
+
+impl Server {
+    async fn start() -> Option<Self> {
+        let Some(programs) = std::env::var_os("ASSAY_POSTGRES_BIN").map(PathBuf::from) else {
+            eprintln!("skipped: ASSAY_POSTGRES_BIN names no folder with initdb and postgres; `cargo xtask unit` does");
+            return None;
+        };
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Command::new("chmod").arg("777").arg(folder.path()).status().unwrap().success());
+        let data = folder.path().join("data");
+        let made = as_user(&programs.join("initdb")).args(["-U", "assay", "-A", "trust", "-D"]).arg(&data).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let mut postgres = as_user(&programs.join("postgres"));
+        postgres.arg("-D").arg(&data).args(["-p", &port.to_string(), "-k"]).arg(folder.path());
+        let child = postgres.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let server = Self { child, folder, url: format!("postgres://assay@127.0.0.1:{port}/postgres") };
+        for _ in 0..300 {
+            if PgConnection::connect(&server.url).await.is_ok() {
+                return Some(server);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the server did not start");
+    }
+
+    /// Sets a setting of the whole server.
+    async fn set(&self, setting: &'static str) {
+        let mut conn = PgConnection::connect(&self.url).await.unwrap();
+        sqlx::raw_sql(setting).execute(&mut conn).await.unwrap();
+        sqlx::raw_sql("SELECT pg_reload_conf()").execute(&mut conn).await.unwrap();
+        // The postmaster passes it on.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+
+    /// Cuts off whoever waits for the standby; answers how many did.
+    async fn cut_off(&self) -> usize {
+        let mut conn = PgConnection::connect(&self.url).await.unwrap();
+        for _ in 0..100 {
+            let waiting = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+            let cut = sqlx::query(waiting).fetch_all(&mut conn).await.unwrap();
+            if !cut.is_empty() {
+                assert!(cut.iter().all(|row| row.get::<bool, _>(0)));
+                return cut.len();
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let postmaster = std::fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap_or_default();
+        if let Some(pid) = postmaster.lines().next() {
+            let _asked = Command::new("kill").args(["-INT", pid]).status();
+        }
+        let _over = self.child.wait();
+    }
+}
+
+fn ensure(slug: &str) -> EnsureIssuer {
+    EnsureIssuer { slug: slug.into(), id: IssuerId(uuid::Uuid::from_u128(slug.len() as u128)), at: START }
+}
+
+/// Runs a command while its wait is cut off.
+async fn cut(server: &Server, store: &Store, slug: &'static str) -> Result<IssuerId, StoreError> {
+    let (outcome, cut) = tokio::join!(store.run(ensure(slug)), server.cut_off());
+    assert_eq!(cut, 1, "nobody waited for the standby");
+    outcome
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_was_not_waited_for_is_not_acknowledged() {
+    let Some(server) = Server::start().await else { return };
+    let words = |refused: Result<Store, StoreError>| refused.err().map(|e| e.to_string()).unwrap_or_default();
+    let refused = words(Store::open_postgres(&server.url, Promise::Standby).await);
+    assert!(refused.contains("waits for no standby") && refused.contains("synchronous_standby_names"), "{refused}");
+    for (setting, back, name) in [
+        ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM RESET fsync", "fsync = off"),
+        ("ALTER SYSTEM SET synchronous_commit = off", "ALTER SYSTEM RESET synchronous_commit", "synchronous_commit = off"),
+    ] {
+        server.set(setting).await;
+        let refused = words(Store::open_postgres(&server.url, Promise::Disk).await);
+        assert!(refused.contains(name), "{name}: {refused}");
+        server.set(back).await;
+    }
+
+    // The tables come first: making them would wait, too.
+    let disk = Store::open_postgres(&server.url, Promise::Disk).await.unwrap();
+    server.set("ALTER SYSTEM SET synchronous_standby_names = 'somebody'").await;
+    let standby = Store::open_postgres(&server.url, Promise::Standby).await.unwrap();
+
+    let outcome = cut(&server, &standby, "promised").await;
+    assert!(outcome.as_ref().is_err_and(|e| e.to_string().contains("not confirmed")), "{outcome:?}");
+    // The trap: whoever does not listen to warnings is told that it is done.
+    let mut plain = PgConnection::connect(&server.url).await.unwrap();
+    let insert = sqlx::raw_sql("INSERT INTO installation (name, value) VALUES ('trap', '')").execute(&mut plain);
+    let (done, cut_off) = tokio::join!(insert, server.cut_off());
+    assert!(done.is_ok() && cut_off == 1);
+
+    // Asked again, it finds its work done, and waits for the standby all the same.
+    let again = cut(&server, &standby, "promised").await;
+    assert!(again.is_err(), "acknowledged though no standby has it: {again:?}");
+
+    let last = tokio::spawn({
+        let standby = standby.clone();
+        async move { standby.run(ensure("promised")).await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!last.is_finished(), "it does not wait");
+    // Nobody has to be waited for any more: all who wait are let go.
+    server.set("ALTER SYSTEM RESET synchronous_standby_names").await;
+    assert!(last.await.unwrap().is_ok());
+    standby.close().await;
+    disk.close().await;
+}
