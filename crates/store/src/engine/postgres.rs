@@ -230,7 +230,12 @@ async fn migrate(writers: &PgPool, pooled: bool) -> Result<(), sqlx::migrate::Mi
 async fn migrated(migrator: &sqlx::migrate::Migrator, writers: &PgPool, pooled: bool) -> Result<(), sqlx::migrate::MigrateError> {
     let mut transaction = writers.begin_with(if pooled { "BEGIN; DEALLOCATE ALL" } else { "BEGIN" }).await?;
     migrator.run(&mut *transaction).await?;
-    Ok(transaction.commit().await?)
+    let (ended, warned) = notice::warnings_of(transaction.commit()).await;
+    ended?;
+    match warned {
+        None => Ok(()),
+        Some(words) => Err(sqlx::Error::Protocol(format!("the change of the schema was not confirmed: {words}")).into()),
+    }
 }
 
 /// 40001 serialization failure, 40P01 deadlock, 23505 a unique key that another transaction took meanwhile (the second time it is seen
