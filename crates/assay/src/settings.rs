@@ -216,33 +216,29 @@ fn read_log(found: &Located<String>, fields: &mut Fields<'_, '_>) -> logging::Fo
 /// `database` and `durability`; `None` after a fault.
 fn read_database(fields: &mut Fields<'_, '_>) -> Option<Option<(String, Promise)>> {
     let (database, durability) = (fields.text("database"), fields.text("durability"));
-    let promise = match durability.as_ref().map(|found| found.value.as_str()) {
-        None | Some("disk") => Promise::Disk,
-        Some("standby") if database.is_some() => Promise::Standby,
-        Some(other) => {
-            let line = fields.line_of("durability");
-            let (what, instead) = match other {
-                "standby" => (
-                    "`durability` is “standby”, and there is no `database` that could have one".to_owned(),
-                    "name a PostgreSQL database, or delete the line",
-                ),
-                _ => (
-                    format!("`durability` is “{other}”"),
-                    "write \"disk\", or \"standby\" where every answer must outlive the database server",
-                ),
-            };
-            fields.fault(line, what, instead);
-            return None;
-        }
-    };
-    let Some(database) = database else { return Some(None) };
-    if !database.value.starts_with("postgres://") && !database.value.starts_with("postgresql://") {
+    let is_server = |url: &str| url.starts_with("postgres://") || url.starts_with("postgresql://");
+    let odd = database.as_ref().filter(|found| !is_server(&found.value));
+    if let Some(odd) = odd {
         // Not repeated in words: a mistyped URL may hold a password.
         let instead = "write \"postgres://user:password@host/database\", or delete the line for the embedded database in the data folder";
-        fields.fault(database.line, "`database` is not a PostgreSQL URL", instead);
-        return None;
+        fields.fault(odd.line, "`database` is not a PostgreSQL URL", instead);
     }
-    Some(Some((database.value, promise)))
+    let promise = match durability.as_ref().map(|found| found.value.as_str()) {
+        None | Some("disk") => Some(Promise::Disk),
+        Some("standby") if database.is_some() => Some(Promise::Standby),
+        Some("standby") => {
+            let what = "`durability` is “standby”, and there is no `database` that could have one";
+            fields.fault(fields.line_of("durability"), what, "name a PostgreSQL database, or delete the line");
+            None
+        }
+        Some(other) => {
+            let instead = "write \"disk\", or \"standby\" where every answer must outlive the database server";
+            fields.fault(fields.line_of("durability"), format!("`durability` is “{other}”"), instead);
+            None
+        }
+    };
+    let (promise, None) = (promise?, odd) else { return None };
+    Some(database.map(|found| (found.value, promise)))
 }
 
 fn read_address(name: &str, found: &Located<String>, fields: &mut Fields<'_, '_>) -> Option<(u32, SocketAddr)> {

@@ -75,3 +75,16 @@ fn plain_http_is_for_loopback_only() {
         assert!(with(url, "127.0.0.1:8080").is_err(), "{url}");
     }
 }
+
+#[test]
+fn a_database_and_what_it_promises() {
+    let with = |lines: &str| read(&GOOD.replacen("data = \"data\"", &format!("data = \"data\"\n{lines}"), 1));
+    assert_eq!(read(GOOD).unwrap().server, None);
+    let server = |lines: &str| with(lines).unwrap().server.unwrap();
+    assert_eq!(server("database = \"postgres://u@h/d\""), ("postgres://u@h/d".into(), Promise::Disk));
+    assert_eq!(server("database = \"postgresql://u@h/d\"\ndurability = \"standby\"").1, Promise::Standby);
+    let faults = with("database = \"mysql://u:sesame@h/d\"\ndurability = \"sure\"").unwrap_err();
+    assert_eq!(faults.iter().map(|f| f.line).collect::<Vec<_>>(), [3, 4], "{faults:?}");
+    assert!(!format!("{faults:?}").contains("sesame"), "a password is repeated");
+    assert!(with("durability = \"standby\"").unwrap_err()[0].what.contains("no `database`"));
+}
