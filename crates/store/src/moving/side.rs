@@ -1,11 +1,11 @@
 //! One end of a move: a connection to either engine, and rows as plain values.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use sha2::{Digest, Sha256};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, SqliteConnection,
-    postgres::{PgConnectOptions, PgRow},
+    postgres::PgRow,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous},
 };
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use super::{
     Kind, MoveError,
     tables::{TABLES, Table},
 };
-use crate::{Promise, Store, StoreError};
+use crate::{Promise, Store, StoreError, engine::postgres::address::Address};
 
 /// Marks a target as half filled; the value is the fingerprint of what is being copied into it.
 pub(super) const MARK: &str = "moving";
@@ -50,8 +50,8 @@ impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(file) => write!(f, "{}", file.display()),
-            Self::Server(url, _) => match PgConnectOptions::from_str(url) {
-                Ok(o) => write!(f, "the PostgreSQL database {}:{}/{}", o.get_host(), o.get_port(), o.get_database().unwrap_or_default()),
+            Self::Server(url, _) => match Address::read(url) {
+                Ok(address) => write!(f, "the PostgreSQL database {address}"),
                 Err(_) => write!(f, "a PostgreSQL database"),
             },
         }
@@ -146,8 +146,9 @@ impl Side {
     }
 
     async fn server(place: &Place, url: &str) -> Result<Self, MoveError> {
-        let options = PgConnectOptions::from_str(url).map_err(|e| cannot(place, &e))?.application_name("assay-move");
-        let mut conn = options.connect().await.map_err(|e| cannot(place, &e))?;
+        let unusable = |reason| StoreError::CannotOpen { path: place.to_string(), reason };
+        let address = Address::read(url).map_err(unusable)?.with(|options| options.application_name("assay-move"));
+        let mut conn = crate::engine::postgres::primary_of(&address).await.map_err(unusable)?.connect().await.map_err(|e| cannot(place, &e))?;
         for _ in 0..LOOKS {
             let servers: i64 = sqlx::query(SERVERS).fetch_one(&mut conn).await?.try_get(0)?;
             if servers == 0 {
