@@ -14,7 +14,11 @@ use std::{
 use address::Address;
 use durability::Refusal;
 use primary::Primary;
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, pool::PoolConnection, postgres::{PgConnectOptions, PgPoolOptions}};
+use sqlx::{
+    ConnectOptions, Connection, PgConnection, PgPool,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use tokio::time::{Instant, sleep};
 
 use super::{Apply, Command, Query};
@@ -142,7 +146,8 @@ impl Postgres {
         let writers = pool(WRITERS).connect_with(primary.options().clone()).await.map_err(|e| cannot(&place, reason(&e)))?;
         let readers = pool(READERS).connect_lazy_with(primary.options().clone());
         tokio::spawn(Arc::clone(&primary).follow([writers.clone(), readers.clone()]));
-        let shared = Shared { writers, readers, promise, pooled, primary, refusal, replays: AtomicU64::new(0), under_way: AtomicUsize::new(0) };
+        let shared =
+            Shared { writers, readers, promise, pooled, primary, refusal, replays: AtomicU64::new(0), under_way: AtomicUsize::new(0) };
         migrate(&shared.writers, pooled).await.map_err(|e| cannot(&place, e.to_string()))?;
         if pooled {
             tracing::info!("a pooler in transaction mode stands before the database: statements are not kept prepared");
@@ -273,7 +278,8 @@ impl Shared {
     }
 
     async fn once<C: Apply<Conn>>(&self, command: &C) -> Result<C::Out, Undone> {
-        let mut conn = self.connection(&self.writers).await.map_err(|error| if is_broken(&error) { Undone::Before(error) } else { error.into() })?;
+        let mut conn =
+            self.connection(&self.writers).await.map_err(|error| if is_broken(&error) { Undone::Before(error) } else { error.into() })?;
         let done = self.primary.wait_for(self.transaction(&mut conn, command), DOUBTFUL, LONGEST).await;
         done.unwrap_or_else(|| {
             // Closed at once: whatever stands on it is rolled back, or was committed and is not acknowledged.
@@ -388,7 +394,10 @@ fn not_begun(error: sqlx::Error) -> Undone {
 }
 
 fn silent() -> StoreError {
-    StoreError::Unavailable(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the server did not answer in time, or is not the primary any more")))
+    StoreError::Unavailable(sqlx::Error::Io(std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        "the server did not answer in time, or is not the primary any more",
+    )))
 }
 
 fn cannot(path: &str, reason: String) -> StoreError {

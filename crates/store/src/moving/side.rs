@@ -148,7 +148,8 @@ impl Side {
     async fn server(place: &Place, url: &str) -> Result<Self, MoveError> {
         let unusable = |reason| StoreError::CannotOpen { path: place.to_string(), reason };
         let address = Address::read(url).map_err(unusable)?.with(|options| options.application_name("assay-move"));
-        let mut conn = crate::engine::postgres::primary_of(&address).await.map_err(unusable)?.connect().await.map_err(|e| cannot(place, &e))?;
+        let mut conn =
+            crate::engine::postgres::primary_of(&address).await.map_err(unusable)?.connect().await.map_err(|e| cannot(place, &e))?;
         for _ in 0..LOOKS {
             let servers: i64 = sqlx::query(SERVERS).fetch_one(&mut conn).await?.try_get(0)?;
             if servers == 0 {

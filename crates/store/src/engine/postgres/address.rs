@@ -44,7 +44,8 @@ impl Address {
             if host.is_empty() && hosts.contains(',') {
                 return Err(format!("a host is missing between its commas; {how}"));
             }
-            PgConnectOptions::from_str(&format!("{scheme}://{user}{host}{database}?{query}")).map_err(|e| format!("its URL cannot be read ({e}); {how}"))
+            PgConnectOptions::from_str(&format!("{scheme}://{user}{host}{database}?{query}"))
+                .map_err(|e| format!("its URL cannot be read ({e}); {how}"))
         };
         Ok(Self { hosts: hosts.split(',').map(one).collect::<Result<_, _>>()?, pooled: kept.contains(&POOLED) })
     }
@@ -80,7 +81,9 @@ mod tests {
         assert_eq!(read("postgres://u:p@one/db").unwrap(), ("one:5432/db".to_owned(), false));
         let several = "postgres://u:p@one:5433,[::1]:5434,three/db?target_session_attrs=read-write&statement-cache-capacity=0";
         assert_eq!(read(several).unwrap(), ("one:5433,[::1]:5434,three:5432/db".to_owned(), true));
-        for wrong in ["postgres:one", "postgres://u@one,,two/db", "postgres://u@one:port/db", "postgres://u@one/db?target_session_attrs=any"] {
+        for wrong in
+            ["postgres:one", "postgres://u@one,,two/db", "postgres://u@one:port/db", "postgres://u@one/db?target_session_attrs=any"]
+        {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }
