@@ -39,7 +39,6 @@ struct Pair {
 impl Pair {
     fn start(waits: bool) -> Option<Self> {
         let names = format!("synchronous_standby_names={}", if waits { "ANY 1 (one, two)" } else { "" });
-        // A standby's own reader of the log must not come back before it is killed: that is the network that hangs.
         let primary = PostgresServer::start("one", free_port(), &[&names])?;
         let standby = PostgresServer::standby_of(&primary, "two", free_port());
         let pair = Self { primary, standby, waits };
@@ -60,15 +59,21 @@ impl Pair {
     }
 
     /// The standby takes over, and the other server comes back as its standby, from a fresh copy.
-    fn fail_over(self) -> Self {
+    fn fail_over(&mut self) {
         self.standby.promote();
-        let Self { primary: old, standby: primary, waits } = self;
-        let (name, port) = (old.name.clone(), old.port);
-        drop(old);
-        let standby = PostgresServer::standby_of(&primary, &name, port);
-        let pair = Self { primary, standby, waits };
-        pair.wait();
-        pair
+        std::mem::swap(&mut self.primary, &mut self.standby);
+        let (name, port) = (self.standby.name.clone(), self.standby.port);
+        self.standby = PostgresServer::standby_of(&self.primary, &name, port);
+        self.wait();
+    }
+}
+
+/// Ends a round also when its test fails in the middle of it.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 
@@ -108,6 +113,7 @@ fn live_through(mut pair: Pair, failovers: usize) -> Found {
         let (over, killed) = (AtomicBool::new(false), std::sync::OnceLock::new());
         people.iter_mut().for_each(|person| person.saves.clear());
         let begins = thread::scope(|scope| {
+            let _over = Over(&over);
             let (site, urls, pool, over, killed) = (&site, &urls, &pool, &over, &killed);
             for (number, person) in people.iter_mut().enumerate() {
                 let hands_in = number < PASSERS && round >= number * failovers / PASSERS && !person.submitted;
@@ -149,12 +155,11 @@ fn live_through(mut pair: Pair, failovers: usize) -> Found {
             killed.set(Instant::now()).unwrap();
             // Whoever watches the servers takes a moment to decide.
             thread::sleep(Duration::from_millis(chance.below(500) as u64));
-            pair = pair.fail_over();
+            pair.fail_over();
             found.read_again.push(read_again.join().unwrap());
             // Until everybody who waits was told, and a little longer.
             let begins = begins.join().unwrap();
             thread::sleep(Duration::from_millis(500));
-            over.store(true, Ordering::SeqCst);
             begins
         });
         let killed = *killed.get().unwrap();
