@@ -154,4 +154,23 @@ fn two_nodes_are_one_server() {
     assert_eq!(statuses, [200, 200, 200, 429]);
     assert_eq!(first_node.terminate().code(), Some(0));
     assert_eq!(second_node.terminate().code(), Some(0));
+
+    // Another signing key: it is changed on one node, and the others need a copy.
+    fs::remove_file(keys("first").join("signing.key")).unwrap();
+    let first_node = start(&first);
+    let (status, words) = said(&assay(["serve", "--config", second.to_str().unwrap()]));
+    assert_eq!(status, 1);
+    assert!(words.contains("another keys/signing.key") && words.contains("copy the folder"), "{words}");
+    for file in fs::read_dir(keys("first")).unwrap() {
+        let path = file.unwrap().path();
+        fs::copy(&path, keys("second").join(path.file_name().unwrap())).unwrap();
+    }
+    let second_node = start(&second);
+    // What was signed before is valid still.
+    let trust = keys("second").join("issuer-keys.json");
+    assert_eq!(fs::read_to_string(&trust).unwrap().matches("#key-").count(), 2);
+    let (status, words) = said(&assay(["verify", file.to_str().unwrap(), "--trust", trust.to_str().unwrap()]));
+    assert_eq!(status, 0, "{words}");
+    assert_eq!(first_node.terminate().code(), Some(0));
+    assert_eq!(second_node.terminate().code(), Some(0));
 }

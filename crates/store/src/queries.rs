@@ -173,6 +173,14 @@ queries! {
         status_list: i64,
     }
 
+    /// Whose an award is. It is looked for in all of them: for jobs that were queued before they said.
+    WhoseAward -> Option<PersonId> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// The award.
+        award: AwardId,
+    }
+
     /// Status entries of an award's revoked credentials; for the journal.
     RevokedOf -> Vec<RevokedEntry> {
         /// The issuer.

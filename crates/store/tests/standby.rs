@@ -100,6 +100,24 @@ async fn a_commit_that_was_not_waited_for_is_not_acknowledged() {
     // Nobody has to be waited for any more: all who wait are let go.
     server.set("ALTER SYSTEM RESET synchronous_standby_names").await;
     assert!(last.await.unwrap().is_ok());
+
+    // From now on nothing is acknowledged, though every connection was made while the server waited for a standby.
+    let refused = standby.run(ensure("promised")).await.err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(refused.contains("waits for no standby"), "{refused}");
     standby.close().await;
+
+    // A connection that is made anew, as after a failover, is looked at like the first.
+    for (setting, back, name) in [
+        ("ALTER SYSTEM SET synchronous_commit = off", "ALTER SYSTEM RESET synchronous_commit", "synchronous_commit = off"),
+        ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM RESET fsync", "fsync = off"),
+    ] {
+        assert!(disk.run(ensure("disk")).await.is_ok());
+        server.set(setting).await;
+        server.set("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'assay'").await;
+        let refused = disk.run(ensure("disk")).await.err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(refused.contains(name), "{name}: {refused}");
+        server.set(back).await;
+    }
+    assert!(disk.run(ensure("disk")).await.is_ok(), "it goes on when the server gives it again");
     disk.close().await;
 }

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use assay_fixtures::free_port;
@@ -58,6 +59,11 @@ impl Site {
 
     /// Starts a node (the first of all makes the keys, and the others need a copy). Its address is not the public one.
     pub fn start(&self, n: usize) -> Server {
+        self.start_with(n, |_| ())
+    }
+
+    /// The same, with something set for the process.
+    pub fn start_with(&self, n: usize, set: impl Fn(&mut Command)) -> Server {
         let Some(config) = self.nodes.get(n) else { return Server::demo(self.root.path()) };
         let (first, own) = (self.data(0).join("keys"), self.data(n).join("keys"));
         if n > 0 && !own.exists() {
@@ -67,7 +73,9 @@ impl Site {
                 fs::copy(&path, own.join(path.file_name().unwrap())).unwrap();
             }
         }
-        let mut server = Server::start(["serve", "--config", config.to_str().unwrap()]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+        set(command.args(["serve", "--config", config.to_str().unwrap()]));
+        let mut server = Server::spawn(&mut command);
         let settings = fs::read_to_string(config).unwrap();
         server.url = format!("http://{}", between(&settings, "listen = \"", "\"")[0]);
         server

@@ -12,10 +12,11 @@ use std::{
 };
 
 use address::Address;
+use assay_core::UtcMillis;
 use durability::Refusal;
 use primary::Primary;
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool,
+    ConnectOptions, Connection, PgConnection, PgPool, Row,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -90,6 +91,9 @@ const BEGIN_POOLED: &str = begin!("DEALLOCATE ALL");
 const BEGIN_MARKED_POOLED: &str = begin!("DEALLOCATE ALL" "SELECT pg_logical_emit_message(true, 'assay', '')" "SELECT CASE WHEN current_setting('synchronous_standby_names') = '' \
     OR current_setting('synchronous_commit') IN ('off', 'local') THEN CAST('the server waits for no standby' || current_setting('synchronous_standby_names') AS BIGINT) END");
 const BEGIN_READ_POOLED: &str = "BEGIN READ ONLY; DEALLOCATE ALL";
+
+/// The server's clock, in milliseconds since 1970.
+const TIME: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT";
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -191,6 +195,20 @@ impl Postgres {
                 outcome => return outcome,
             }
         }
+    }
+
+    pub(super) async fn time(&self) -> Result<UtcMillis, StoreError> {
+        let mut conn = self.0.connection(&self.0.readers).await?;
+        // As one message, so that it needs no transaction behind a pooler.
+        let ask = async { sqlx::raw_sql(TIME).fetch_one(&mut *conn).await?.try_get(0) };
+        let asked = self.0.primary.wait_for(ask, DOUBTFUL, DOUBTFUL).await;
+        asked.map_or_else(
+            || {
+                drop(conn.detach());
+                Err(silent())
+            },
+            |answer| Ok(UtcMillis(answer?)),
+        )
     }
 
     pub(super) fn replays(&self) -> u64 {
@@ -300,7 +318,9 @@ impl Shared {
         let began = Instant::now();
         // Dropped, it is rolled back.
         let answer = command.apply(&mut transaction).await?;
+        fail_point!("store::before_commit", |_| Err(StoreError::Unavailable(sqlx::Error::Protocol("a fail point".to_owned())).into()));
         let (ended, warned) = notice::warnings_of(transaction.commit()).await;
+        fail_point!("store::after_commit");
         metrics::histogram!("assay_commit_seconds").record(began.elapsed());
         metrics::histogram!("assay_commit_commands").record(1.0);
         if ended.is_err() || warned.is_some() {

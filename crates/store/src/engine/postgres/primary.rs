@@ -170,3 +170,23 @@ async fn ask(host: &PgConnectOptions) -> Result<Option<i64>, String> {
     }
     i64::from_str_radix(&digits, 16).map(Some).map_err(|e| format!("its timeline “{digits}” cannot be read ({e})"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_waits_without_end() {
+        let address = Address::read("postgres://one/db").unwrap();
+        let primary = Primary::find(&address, PROBE).await.unwrap();
+        let (short, long) = (Duration::from_millis(20), Duration::from_millis(80));
+        assert_eq!(primary.wait_for(async { 1 }, short, long).await, Some(1));
+        let began = Instant::now();
+        assert_eq!(primary.wait_for(std::future::pending::<()>(), short, long).await, None);
+        assert!(began.elapsed() >= long);
+        // Once another server is the primary, nobody waits for the old one.
+        let waiting = primary.wait_for(std::future::pending::<()>(), short, Duration::from_secs(3600));
+        let (waited, ()) = tokio::join!(waiting, async { primary.changes.send_modify(|changes| *changes += 1) });
+        assert_eq!(waited, None);
+    }
+}
