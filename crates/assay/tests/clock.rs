@@ -89,6 +89,8 @@ fn a_node_whose_clock_is_far_from_the_databases_signs_nothing_and_says_so() {
     };
     let Some(database) = tokio::runtime::Runtime::new().unwrap().block_on(assay_fixtures::postgres_database()) else { return };
     let site = running::site::Site::over(&database, 1, "");
+    // The programmes are published with the right time.
+    assert_eq!(site.start(0).terminate().code(), Some(0));
     // Ahead from the start on: nothing on this machine can tell.
     let server = site.start_with(0, |command| {
         command

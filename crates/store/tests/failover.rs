@@ -62,7 +62,7 @@ async fn a_silent_primary_is_left_for_the_one_that_took_over() {
     }
     assert_eq!(new.sql("SELECT COUNT(*) FROM issuers WHERE slug LIKE 'xxx%'"), "20");
     let again = Store::open_postgres(&url, Promise::Disk).await.unwrap();
-    again.run(ensure("whoever starts now finds the later one")).await.unwrap();
+    again.run(ensure("whoever starts now finds the one that took over")).await.unwrap();
     assert_eq!(new.sql("SELECT COUNT(*) FROM issuers WHERE slug LIKE 'whoever%'"), "1");
     again.close().await;
     store.close().await;
