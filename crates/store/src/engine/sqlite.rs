@@ -20,7 +20,7 @@ mod writer;
 pub(crate) use conn::Conn;
 use conn::{EngineRow, Opening, Row, query};
 use readers::Readers;
-use writer::{Message, Typed};
+use writer::{Message, Meters, Typed};
 
 /// What this engine says differently.
 mod dialect {
@@ -74,9 +74,10 @@ impl Sqlite {
         }
         let readers = Arc::new(Readers::open(&opening)?);
         let (queue, inbox) = mpsc::channel(QUEUE);
+        let meters = Meters::new();
         std::thread::Builder::new()
             .name("assay-writer".to_owned())
-            .spawn(move || writer::write(writer, &opening, inbox))
+            .spawn(move || writer::write(writer, &opening, &meters, inbox))
             .map_err(|e| cannot(format!("its writer cannot be started: {e}")))?;
         Ok(Self { queue, readers })
     }
@@ -138,4 +139,112 @@ async fn assert_durable(conn: &mut Conn) -> Result<(), String> {
         return Err(format!("it runs with synchronous={synchronous}, and answers need FULL (2)"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex, mpsc::Receiver};
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Deed {
+        Wait(Arc<Mutex<Receiver<()>>>),
+        Write(&'static str),
+        WriteAndFail(&'static str),
+        WriteAndPanic(&'static str),
+        Sleep,
+    }
+
+    impl Command for Deed {
+        type Out = ();
+    }
+
+    impl Apply<Conn> for Deed {
+        type Out = ();
+
+        async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
+            match self {
+                Self::Wait(go) => go.lock().unwrap().recv().unwrap(),
+                Self::Sleep => tokio::task::yield_now().await,
+                Self::Write(name) | Self::WriteAndFail(name) | Self::WriteAndPanic(name) => {
+                    query("INSERT INTO installation (name, value) VALUES ($1, x'00')").bind(*name).execute(conn).await?;
+                }
+            }
+            match self {
+                Self::WriteAndFail(_) => Err(StoreError::Busy),
+                Self::WriteAndPanic(_) => panic!("on purpose"),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Look {
+        Names,
+        Panic,
+    }
+
+    impl Query for Look {
+        type Out = Vec<String>;
+    }
+
+    impl Apply<Conn> for Look {
+        type Out = Vec<String>;
+
+        async fn apply(&self, conn: &mut Conn) -> Result<Vec<String>, StoreError> {
+            assert!(matches!(self, Self::Names), "on purpose");
+            let rows = query("SELECT name FROM installation ORDER BY name").fetch_all(conn).await?;
+            rows.iter().map(|row| row.try_get(0)).collect()
+        }
+    }
+
+    async fn opened() -> (tempfile::TempDir, Sqlite) {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Sqlite::open(&folder.path().join("assay.db"), SqliteTuning::default()).await.unwrap();
+        (folder, engine)
+    }
+
+    #[tokio::test]
+    async fn one_transaction_keeps_what_succeeds_and_undoes_the_rest() {
+        let (_folder, engine) = opened().await;
+        let (go, gate) = std::sync::mpsc::channel();
+        // The first keeps the writer busy until all others wait in the queue.
+        let waits = engine.run(Deed::Wait(Arc::new(Mutex::new(gate))));
+        let others = [Deed::Write("a"), Deed::WriteAndFail("b"), Deed::WriteAndPanic("c"), Deed::Sleep, Deed::Write("d"), Deed::Write("a")];
+        let others = futures_util::future::join_all(others.map(|deed| engine.run(deed)));
+        let queued = async {
+            while engine.queue().0 < 6 {
+                tokio::task::yield_now().await;
+            }
+            go.send(()).unwrap();
+        };
+        let (first, answers, ()) = tokio::join!(waits, others, queued);
+        first.unwrap();
+        assert!(answers[0].is_ok() && answers[4].is_ok(), "{answers:?}");
+        assert!(matches!(answers[1], Err(StoreError::Busy)), "{answers:?}");
+        assert!(matches!((&answers[2], &answers[3]), (Err(StoreError::Closed), Err(StoreError::Closed))), "{answers:?}");
+        assert!(matches!(answers[5], Err(StoreError::Unavailable(_))), "{answers:?}");
+        assert_eq!(engine.read(Look::Names).await.unwrap(), ["a", "d"]);
+        // Alone in its transaction, too.
+        for deed in [Deed::WriteAndFail("e"), Deed::WriteAndPanic("f"), Deed::Sleep] {
+            assert!(engine.run(deed).await.is_err());
+        }
+        engine.run(Deed::Write("g")).await.unwrap();
+        assert_eq!(engine.read(Look::Names).await.unwrap(), ["a", "d", "g"]);
+        engine.close().await;
+        assert!(matches!(engine.read(Look::Names).await, Err(StoreError::Closed)));
+        assert!(matches!(engine.run(Deed::Write("h")).await, Err(StoreError::Closed)));
+        engine.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_read_that_panics_gives_its_connection_back() {
+        let (_folder, engine) = opened().await;
+        for _ in 0..100 {
+            let engine = engine.clone();
+            assert!(tokio::spawn(async move { engine.read(Look::Panic).await.is_ok() }).await.is_err());
+        }
+        assert!(engine.read(Look::Names).await.unwrap().is_empty());
+    }
 }

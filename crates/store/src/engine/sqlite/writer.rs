@@ -66,8 +66,25 @@ impl<C: Command + Apply<Conn, Out = <C as Command>::Out>> Waiting for Typed<C> {
     }
 }
 
+/// What is counted; looked up once, where the program's figures are found: the writer's thread is nobody's.
+pub(super) struct Meters {
+    seconds: metrics::Histogram,
+    commands: metrics::Histogram,
+    failed: metrics::Counter,
+}
+
+impl Meters {
+    pub(super) fn new() -> Self {
+        Self {
+            seconds: metrics::histogram!("assay_commit_seconds"),
+            commands: metrics::histogram!("assay_commit_commands"),
+            failed: metrics::counter!("assay_commits_failed_total"),
+        }
+    }
+}
+
 /// Writes until it is told to close, or nobody is left who could send anything.
-pub(super) fn write(conn: Conn, opening: &Opening, mut inbox: mpsc::Receiver<Message>) {
+pub(super) fn write(conn: Conn, opening: &Opening, meters: &Meters, mut inbox: mpsc::Receiver<Message>) {
     let mut conn = Some(conn);
     while let Some(first) = inbox.blocking_recv() {
         let mut batch: Vec<Box<dyn Waiting>> = Vec::new();
@@ -87,11 +104,11 @@ pub(super) fn write(conn: Conn, opening: &Opening, mut inbox: mpsc::Receiver<Mes
             Err(reason) => Err(reason),
         };
         if !batch.is_empty() {
-            metrics::histogram!("assay_commit_seconds").record(began.elapsed());
-            metrics::histogram!("assay_commit_commands").record(batch.len() as f64);
+            meters.seconds.record(began.elapsed());
+            meters.commands.record(batch.len() as f64);
         }
         if let Err(reason) = &commit {
-            metrics::counter!("assay_commits_failed_total").increment(1);
+            meters.failed.increment(1);
             tracing::error!(reason, commands = batch.len(), "a transaction failed; nothing of it was acknowledged");
             // The connection may hold half of it: a new one, made for the next command, holds nothing.
             conn = None;
