@@ -2,10 +2,11 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use assay_core::Clock;
 use assay_pack::{Coverage, Folder, PackFault, coverage};
 use serde::Serialize;
 
-use crate::{failure::Failure, out, packs, progress};
+use crate::{failure::Failure, out, packs, progress, system::SystemClock};
 
 /// Exit status when the folder cannot be read at all.
 const UNREADABLE: u8 = 3;
@@ -43,7 +44,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
     };
     let spinner = progress::spinner("Reading the pack");
-    let report = packs::check(&files, files.name());
+    let mut report = packs::check(&files, files.name());
+    report.warn_of_reviews(SystemClock.now().rfc3339().get(..10).unwrap_or_default());
     let coverage = report.pack.as_ref().map(coverage);
     spinner.finish_and_clear();
 
