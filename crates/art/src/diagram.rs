@@ -142,8 +142,7 @@ mod tests {
 
     fn diagram(inner: &str) -> Result<Diagram, Vec<String>> {
         clean_diagram(&format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 360 200\">\n<title>A & B</title><desc>A leads to B.</desc>\n{inner}</svg>"
-                .replace('&', "&amp;")
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 360 200\">\n<title>A &amp; B</title><desc>A leads to B.</desc>\n{inner}</svg>"
         ))
     }
 
@@ -187,7 +186,7 @@ mod tests {
         refused("<text style=\"fill:red\">a</text>", "style");
         refused("<foreignObject/>", "foreignObject");
         let nested = diagram("<text>&lt;b&gt;</text>").unwrap().svg;
-        assert!(nested.contains("<text>&amp;lt;b&amp;gt;</text>") || nested.contains("<text>&lt;b&gt;</text>"), "{nested}");
+        assert!(nested.contains("<text>&lt;b&gt;</text>"), "{nested}");
         assert!(crate::clean_svg("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 9 9\"><text>a</text></svg>").is_err());
     }
 }

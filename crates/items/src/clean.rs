@@ -32,7 +32,7 @@ static INLINE: LazyLock<Builder<'static>> = LazyLock::new(|| builder(INLINE_TAGS
 
 /// As [`BLOCK`], with links to lessons and glossaries of this server, which only the reader of lessons makes.
 static TEACHING: LazyLock<Builder<'static>> = LazyLock::new(|| {
-    let mut builder = builder(INLINE_TAGS.into_iter().chain(BLOCK_TAGS).collect());
+    let mut builder = without_filter(INLINE_TAGS.into_iter().chain(BLOCK_TAGS).collect());
     builder.url_relative(UrlRelative::PassThrough).attribute_filter(|tag, name, value| match (tag, name) {
         ("a", "href") if !is_link_allowed(value) && !is_own_address(value) => None,
         _ => kept(tag, name, value),
@@ -50,6 +50,13 @@ const SCROLLING: [(&str, &str); 2] = [
 ];
 
 fn builder(tags: HashSet<&'static str>) -> Builder<'static> {
+    let mut builder = without_filter(tags);
+    builder.attribute_filter(kept);
+    builder
+}
+
+/// A filter can be set once only.
+fn without_filter(tags: HashSet<&'static str>) -> Builder<'static> {
     let mut attributes: HashMap<&str, HashSet<&str>> = HashMap::new();
     attributes.insert("a", HashSet::from(["href"]));
     attributes.insert("code", HashSet::from(["class"]));
@@ -64,8 +71,7 @@ fn builder(tags: HashSet<&'static str>) -> Builder<'static> {
         .url_schemes(HashSet::from(["https", "mailto"]))
         .url_relative(UrlRelative::Deny)
         .link_rel(Some("noopener noreferrer"))
-        .strip_comments(true)
-        .attribute_filter(kept);
+        .strip_comments(true);
     builder
 }
 
