@@ -35,6 +35,8 @@ pub struct Outline {
     pub family: Option<Located<String>>,
     /// Its enemies.
     pub enemies: Vec<Located<String>>,
+    /// How well it can be looked up.
+    pub lookup: Option<Lookup>,
     /// The day by which someone has to look at it again. Not a part of the item: a new day is no new version.
     pub review_by: Option<Located<String>>,
     /// The question as written.
@@ -72,6 +74,7 @@ pub fn read(id: &str, bytes: &[u8]) -> Reading {
         objective: front.objective.clone(),
         family: front.family.clone(),
         enemies: front.enemies.clone(),
+        lookup: front.lookup,
         review_by: front.review_by.clone(),
         asked: Some(asked.clone()),
     };

@@ -7,16 +7,20 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
 
 mod alike;
+mod bank;
 mod contrast;
 mod coverage;
 mod cross;
 mod duration;
 mod files;
+mod guesser;
 mod habits;
+mod language;
 mod lesson_file;
 mod programme_file;
 mod teaching;
 mod toml_file;
+mod twins;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -28,7 +32,9 @@ use assay_items::{
 };
 use serde::Serialize;
 
+pub use bank::Bank;
 pub use coverage::{Coverage, DomainCoverage, LookupCounts, ObjectiveCoverage, coverage};
+pub use guesser::{Guess, Guesses};
 pub use files::{Files, Folder, MAX_ENTRIES, MAX_FILE_BYTES, Memory, ReadError};
 
 use crate::{lesson_file::LessonReading, programme_file::PROGRAMME};
@@ -91,6 +97,8 @@ pub struct Report {
     pub warnings: Vec<PackFault>,
     /// Items that somebody has to look at again by a day.
     pub reviews: Vec<Review>,
+    /// The pool as a whole, as far as it could be read; none without a `programme.toml`.
+    pub bank: Option<Bank>,
 }
 
 /// A day by which somebody has to look at an item again: what it asks changes with the years.
@@ -150,9 +158,10 @@ pub fn check(files: &dyn Files, id: &str) -> Report {
     let items = read_items(files, &mut found);
     let reviews = reviews(&items, &mut found);
     let art = draft.as_ref().and_then(|draft| read_art(files, draft, &mut found));
-    if let Some(draft) = &draft {
+    let bank = draft.as_ref().map(|draft| {
         cross::check(draft, &lessons, &items, &mut found);
-    }
+        bank::look(draft, &lessons, &items, files, &mut found)
+    });
     found.faults.sort();
     found.faults.dedup();
     found.warnings.sort();
@@ -161,7 +170,7 @@ pub fn check(files: &dyn Files, id: &str) -> Report {
     if pack.is_none() && found.faults.is_empty() {
         found.fault(PROGRAMME, 1, "the pack is not complete", "compare it with docs/pack-format.md");
     }
-    Report { pack, faults: found.faults, warnings: found.warnings, reviews }
+    Report { pack, faults: found.faults, warnings: found.warnings, reviews, bank }
 }
 
 fn reviews(items: &[ItemFile], found: &mut Findings) -> Vec<Review> {
