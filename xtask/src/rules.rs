@@ -14,7 +14,7 @@ use crate::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("assay-items", &[]),
     ("assay-core", &["assay-items"]),
-    ("assay-pack", &["assay-core", "assay-items"]),
+    ("assay-pack", &["assay-core", "assay-items", "assay-art"]),
     ("assay-measure", &["assay-core", "assay-items"]),
     ("assay-badge", &[]),
     ("assay-art", &[]),
