@@ -16,24 +16,25 @@ use assay_core::UtcMillis;
 use durability::Refusal;
 use primary::Primary;
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool, Row,
+    ConnectOptions, Connection, PgPool,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::{Instant, sleep};
 
 use super::{Apply, Command, Query};
-use crate::StoreError;
+use crate::{EngineError, StoreError};
 
 pub(crate) mod address;
+mod conn;
 mod durability;
 mod notice;
 mod primary;
 
 pub use durability::Promise;
 
-/// The connection that `ops` is compiled with here.
-pub(crate) type Conn = PgConnection;
+pub(crate) use conn::Conn;
+use conn::{EngineRow, Row, query};
 
 /// What this engine says differently.
 mod dialect {
@@ -200,7 +201,7 @@ impl Postgres {
     pub(super) async fn time(&self) -> Result<UtcMillis, StoreError> {
         let mut conn = self.0.connection(&self.0.readers).await?;
         // As one message, so that it needs no transaction behind a pooler.
-        let ask = async { sqlx::raw_sql(TIME).fetch_one(&mut *conn).await?.try_get(0) };
+        let ask = async { sqlx::raw_sql(TIME).fetch_one(&mut *conn).await?.try_get::<i64>(0) };
         let asked = self.0.primary.wait_for(ask, DOUBTFUL, DOUBTFUL).await;
         asked.map_or_else(
             || {
@@ -285,13 +286,13 @@ impl Shared {
     /// A connection from a pool, or why there is none.
     async fn connection(&self, pool: &PgPool) -> Result<PoolConnection<sqlx::Postgres>, StoreError> {
         pool.acquire().await.map_err(|error| match (error, self.refusal.words()) {
-            (sqlx::Error::PoolTimedOut, Some(words)) => StoreError::Unavailable(sqlx::Error::Protocol(words)),
+            (sqlx::Error::PoolTimedOut, Some(words)) => StoreError::Unavailable(EngineError::Words(words)),
             (sqlx::Error::PoolTimedOut, None) => {
                 self.primary.doubt();
                 StoreError::Busy
             }
             (sqlx::Error::PoolClosed, _) => StoreError::Closed,
-            (other, _) => StoreError::Unavailable(other),
+            (other, _) => other.into(),
         })
     }
 
@@ -318,7 +319,7 @@ impl Shared {
         let began = Instant::now();
         // Dropped, it is rolled back.
         let answer = command.apply(&mut transaction).await?;
-        fail_point!("store::before_commit", |_| Err(StoreError::Unavailable(sqlx::Error::Protocol("a fail point".to_owned())).into()));
+        fail_point!("store::before_commit", |_| Err(StoreError::Unavailable(EngineError::Words("a fail point".to_owned())).into()));
         let (ended, warned) = notice::warnings_of(transaction.commit()).await;
         fail_point!("store::after_commit");
         metrics::histogram!("assay_commit_seconds").record(began.elapsed());
@@ -329,7 +330,7 @@ impl Shared {
         ended.map_err(StoreError::from)?;
         if let Some(words) = warned {
             // "canceling wait for synchronous replication" comes with success: here it is none.
-            return Err(StoreError::Unavailable(sqlx::Error::Protocol(format!("the commit was not confirmed: {words}"))).into());
+            return Err(StoreError::Unavailable(EngineError::Words(format!("the commit was not confirmed: {words}"))).into());
         }
         Ok(answer)
     }
@@ -385,7 +386,7 @@ async fn migrated(migrator: &sqlx::migrate::Migrator, writers: &PgPool, pooled: 
 /// 40001 serialization failure, 40P01 deadlock, 23505 a unique key that another transaction took meanwhile (the second time it is seen
 /// and decided on): nothing was done, and doing it again is right.
 fn was_in_the_way(error: &StoreError) -> bool {
-    let StoreError::Unavailable(sqlx::Error::Database(error)) = error else { return false };
+    let StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Database(error))) = error else { return false };
     matches!(error.code().as_deref(), Some("40001" | "40P01" | "23505"))
 }
 
@@ -393,8 +394,8 @@ fn was_in_the_way(error: &StoreError) -> bool {
 /// primary any more (25006).
 fn is_broken(error: &StoreError) -> bool {
     match error {
-        StoreError::Unavailable(sqlx::Error::Io(_)) => true,
-        StoreError::Unavailable(sqlx::Error::Database(error)) => {
+        StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Io(_))) => true,
+        StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Database(error))) => {
             matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03" | "25006"))
         }
         _ => false,
@@ -407,17 +408,15 @@ fn not_begun(error: sqlx::Error) -> Undone {
         && said.message().contains(durability::NO_STANDBY)
     {
         let words = format!("the settings say durability = \"standby\", and {}; nothing was saved", durability::NO_STANDBY);
-        return Undone::With(StoreError::Unavailable(sqlx::Error::Protocol(words)));
+        return Undone::With(StoreError::Unavailable(EngineError::Words(words)));
     }
     let error = StoreError::from(error);
     if is_broken(&error) { Undone::Before(error) } else { Undone::With(error) }
 }
 
 fn silent() -> StoreError {
-    StoreError::Unavailable(sqlx::Error::Io(std::io::Error::new(
-        std::io::ErrorKind::TimedOut,
-        "the server did not answer in time, or is not the primary any more",
-    )))
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the server did not answer in time, or is not the primary any more"))
+        .into()
 }
 
 fn cannot(path: &str, reason: String) -> StoreError {
