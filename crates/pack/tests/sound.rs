@@ -31,7 +31,7 @@ fn the_small_pack_passes_with_defaults() {
 fn diagrams_terms_and_links_become_pages() {
     let mut files = small::pack();
     let teaching = "See [two](two) and the [term](glossary#odd-term).\n\n![How *it* goes](../diagrams/way.svg)\n";
-    let long = format!("{teaching}\n{}\n", "word ".repeat(400));
+    let long = format!("{teaching}\n{}\n", "A word is here. ".repeat(100));
     files.insert("lessons/one.md", small::LESSON.replace("NAME", "one").replace("Teaching.\n", &long));
     files.insert("diagrams/way.svg", small::DIAGRAM);
     files.insert("glossary.md", "## Odd term\n\nIt is odd, see [one](one).\n\n## a first\n\nBy name.\n");
