@@ -113,7 +113,14 @@ fn the_pool_is_counted_and_guessed_at() {
         let pack = sample_pack().with_file_name(pack);
         let (status, words) = said(&assay(["check", pack.to_str().unwrap()]));
         assert_eq!(status, 0, "{words}");
-        for figure in ["scenarios: ", "one search answers: ", " families; the blueprint can be filled ", "right options by place, of 4: ", "LIX", "blind chance"] {
+        for figure in [
+            "scenarios: ",
+            "one search answers: ",
+            " families; the blueprint can be filled ",
+            "right options by place, of 4: ",
+            "LIX",
+            "blind chance",
+        ] {
             assert!(words.contains(figure), "{figure} in {words}");
         }
         let best = words.lines().find(|line| line.contains("the best of all combinations: ")).unwrap();

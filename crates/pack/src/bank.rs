@@ -119,7 +119,8 @@ fn is_scenario(stem: &str) -> bool {
 }
 
 fn fillings(draft: &Draft, pool: &[(&ItemFile, &Asked)]) -> usize {
-    let of_domain = |id: &str| pool.iter().filter(|(item, _)| item.domain == id).map(|(item, _)| family(item)).collect::<BTreeSet<_>>().len();
+    let of_domain =
+        |id: &str| pool.iter().filter(|(item, _)| item.domain == id).map(|(item, _)| family(item)).collect::<BTreeSet<_>>().len();
     draft.domains.iter().map(|domain| of_domain(&domain.value.id) / usize::from(domain.value.items_in_form).max(1)).min().unwrap_or(0)
 }
 
@@ -136,7 +137,8 @@ fn length_ratio<'a>(items: impl Iterator<Item = &'a Asked>) -> f64 {
     let of = |asked: &Asked, right: bool| {
         mean(asked.options.iter().filter(|option| option.right == right).map(|option| option.words.chars().count() as f64))
     };
-    let ratios: Vec<f64> = items.map(|asked| of(asked, true) / of(asked, false)).filter(|ratio| ratio.is_finite() && *ratio > 0.0).collect();
+    let ratios: Vec<f64> =
+        items.map(|asked| of(asked, true) / of(asked, false)).filter(|ratio| ratio.is_finite() && *ratio > 0.0).collect();
     if ratios.is_empty() { 1.0 } else { mean(ratios.into_iter()) }
 }
 
@@ -153,7 +155,8 @@ fn cues(guesses: Option<&Guesses>, ratio: f64, found: &mut Findings) {
         let some: Vec<&str> = guesses.given_away.iter().map(String::as_str).take(LISTED).collect();
         let more = guesses.given_away.len().saturating_sub(some.len());
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let instead = format!("write right and wrong options alike in length, detail and form; it gets these by cues: {}{rest}", some.join(", "));
+        let instead =
+            format!("write right and wrong options alike in length, detail and form; it gets these by cues: {}{rest}", some.join(", "));
         found.fault("items/", 1, what, instead);
     }
     if (ratio - 1.0).abs() * 100.0 > LENGTHS_APART_PERCENT {

@@ -6,8 +6,8 @@ use assay_items::task_list::Asked;
 
 use crate::{
     Findings, ItemFile,
-    bank::Closest,
     alike::Likeness,
+    bank::Closest,
     lesson_file::LessonReading,
     programme_file::{Draft, PROGRAMME},
     twins::{self, Vectors},
@@ -17,12 +17,7 @@ use crate::{
 const TELLING_WORDS: usize = 8;
 
 /// Says what is wrong between files, and which two items that may meet in a form are most alike.
-pub(crate) fn check(
-    draft: &Draft,
-    lessons: &BTreeMap<String, LessonReading>,
-    items: &[ItemFile],
-    found: &mut Findings,
-) -> Option<Closest> {
+pub(crate) fn check(draft: &Draft, lessons: &BTreeMap<String, LessonReading>, items: &[ItemFile], found: &mut Findings) -> Option<Closest> {
     objectives_and_domains(draft, found);
     courses(draft, lessons, found);
     references(draft, lessons, items, found);
@@ -189,12 +184,7 @@ fn blueprint(draft: &Draft, items: &[ItemFile], found: &mut Findings) {
     }
 }
 
-fn likeness(
-    draft: &Draft,
-    lessons: &BTreeMap<String, LessonReading>,
-    items: &[ItemFile],
-    found: &mut Findings,
-) -> Option<Closest> {
+fn likeness(draft: &Draft, lessons: &BTreeMap<String, LessonReading>, items: &[ItemFile], found: &mut Findings) -> Option<Closest> {
     let pool: Vec<(&ItemFile, u32, Likeness)> =
         items.iter().filter_map(|item| asked(item).map(|asked| (item, asked.line, Likeness::of(&asked.stem_words)))).collect();
     for (id, lesson) in lessons {
@@ -226,7 +216,8 @@ fn likeness(
             } else {
                 continue;
             };
-            let instead = "make one item of them, or give both one `family` (or name one in the other's `enemies`): they never meet in a form then";
+            let instead =
+                "make one item of them, or give both one `family` (or name one in the other's `enemies`): they never meet in a form then";
             found.warn(&item.path, *line, what, instead);
         }
     }

@@ -34,8 +34,8 @@ use serde::Serialize;
 
 pub use bank::{Bank, Closest};
 pub use coverage::{Coverage, DomainCoverage, LookupCounts, ObjectiveCoverage, coverage};
-pub use guesser::{Guess, Guesses};
 pub use files::{Files, Folder, MAX_ENTRIES, MAX_FILE_BYTES, Memory, ReadError};
+pub use guesser::{Guess, Guesses};
 
 use crate::{lesson_file::LessonReading, programme_file::PROGRAMME};
 
@@ -166,7 +166,8 @@ pub fn check(files: &dyn Files, id: &str) -> Report {
     found.faults.dedup();
     found.warnings.sort();
     found.warnings.dedup();
-    let pack = draft.filter(|_| found.faults.is_empty()).and_then(|draft| assemble(id, draft, lessons, teaching::terms(glossary), items, art?));
+    let pack =
+        draft.filter(|_| found.faults.is_empty()).and_then(|draft| assemble(id, draft, lessons, teaching::terms(glossary), items, art?));
     if pack.is_none() && found.faults.is_empty() {
         found.fault(PROGRAMME, 1, "the pack is not complete", "compare it with docs/pack-format.md");
     }

@@ -64,7 +64,9 @@ fn a_day_of_review_warns_when_it_is_past_and_makes_no_new_version() {
     report.warn_of_reviews("2027-01-31");
     assert_eq!(report.warnings, []);
     report.warn_of_reviews("2027-02-01");
-    assert!(report.warnings[0].to_string().starts_with("items/alpha/alpha-1.md:5: this item was to be looked at again by 2027-01-31; look"));
+    assert!(
+        report.warnings[0].to_string().starts_with("items/alpha/alpha-1.md:5: this item was to be looked at again by 2027-01-31; look")
+    );
     assert_eq!(report.pack.unwrap().items[0].version, before);
 }
 
