@@ -20,7 +20,7 @@ use assay_store::{
         BringForward, Enqueue, FinishJob, FoldExposure, FoldFigures, Forgettable, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases,
         RetryJob, Submit,
     },
-    queries::{AttemptOf, Overdue, ProgrammeVersion, WhereToMail},
+    queries::{AttemptAlone, Overdue, ProgrammeVersion, WhereToMail},
 };
 use futures_util::FutureExt;
 use serde::Deserialize;
@@ -332,7 +332,7 @@ impl Worker {
     async fn result_mail(&self, job: &LeasedJob, of: &AttemptJob) -> Result<(), JobError> {
         let learner = Learner { issuer: job.issuer, person: of.person };
         let store = &self.parts.store;
-        let Some(attempt) = store.read(AttemptOf { learner, attempt: of.attempt }).await? else { return Ok(()) };
+        let Some(attempt) = store.read(AttemptAlone { learner, attempt: of.attempt }).await? else { return Ok(()) };
         let version =
             ProgrammeVersion { issuer: job.issuer, programme: attempt.programme.clone(), version: attempt.programme_version.clone() };
         let (Some(programme), Some(to)) = (store.read(version).await?, store.read(WhereToMail { learner }).await?) else { return Ok(()) };
