@@ -75,7 +75,7 @@ fn story(number: usize, length: Duration) -> Option<(Judged, usize)> {
             let chance = SeededChance::new(seed(number, 255, 0));
             let mut kills = 0;
             while !ended.load(Ordering::SeqCst) {
-                thread::sleep(Duration::from_millis(400 + chance.below(1200) as u64));
+                thread::sleep(Duration::from_millis(800 + chance.below(1600) as u64));
                 if let Some(mut old) = server.take() {
                     old.kill();
                     kills += 1;
@@ -159,7 +159,12 @@ fn a_planted_fault_is_found() {
     let server = site.start();
     line.lead_to(Some(&server.url));
     let pool = sample_pool();
-    let cases = [(None, None), (Some(Lie::Swear), Some(Kind::Lost)), (Some(Lie::OldPage), Some(Kind::Stale)), (Some(Lie::OtherNumber), Some(Kind::Doubled))];
+    let cases = [
+        (None, None),
+        (Some(Lie::Swear), Some(Kind::Lost)),
+        (Some(Lie::OldPage), Some(Kind::Stale)),
+        (Some(Lie::OtherNumber), Some(Kind::Doubled)),
+    ];
     for (n, (lie, kind)) in cases.into_iter().enumerate() {
         let browser = site.sign_in(&line.url(), &format!("planted-{n}@example.org"));
         let person = Person::new(&line.url(), "Planted", Instant::now());

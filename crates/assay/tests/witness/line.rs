@@ -193,7 +193,8 @@ impl Line {
                 let body: serde_json::Value = serde_json::from_str(text.split("\r\n\r\n").nth(1).unwrap_or_default())?;
                 let told = serde_json::json!({ "saved": true, "revision": body["base_revision"].as_i64().unwrap_or(0) + 1, "at": "12:00" });
                 let told = told.to_string();
-                let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close", told.len());
+                let head =
+                    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close", told.len());
                 person.write_all(format!("{head}\r\n\r\n{told}").as_bytes())
             }
             Lie::OldPage if text.starts_with("GET /attempts/") => {

@@ -284,19 +284,21 @@ impl<'a> Device<'a> {
             }
             let n = 1 + self.chance.below(if self.chance.below(2) == 0 { 3 } else { QUESTIONS });
             let options = self.person.questions[n].get().map_or(0, |question| question.options.len());
-            match self.chance.below(10) {
+            let said = match self.chance.below(10) {
                 0..6 if options > 0 => {
                     let pick = Options(1 << self.chance.below(options));
                     // A page that was opened long ago knows nothing of what stands.
                     if self.chance.below(8) == 0 {
                         self.knows.remove(&n);
                     }
-                    self.save(n, pick);
+                    self.save(n, pick)
                 }
-                6 if self.last.is_some() => drop(self.repeat()),
-                _ => drop(self.look(n)),
-            }
-            thread::sleep(Duration::from_millis(self.chance.below(30) as u64));
+                6 if self.last.is_some() => self.repeat().unwrap_or(Said::Nothing),
+                _ => self.look(n),
+            };
+            // Nobody asks a server that is away as often as one that answers.
+            let pause = if said == Said::Nothing { 150 } else { 30 };
+            thread::sleep(Duration::from_millis(self.chance.below(pause) as u64));
         }
     }
 

@@ -71,14 +71,39 @@ fn each_fault_is_found_and_named() {
         (Kind::Lost, "another answer stands", vec![one, op(31, 32, Export, shows(1, 2))]),
         (Kind::Lost, "after a hand-in", vec![one, two, op(31, 32, HandIn, Said::HandedIn), op(40, 41, Export, shows(1, 1))]),
         (Kind::Stale, "a look", vec![one, two, op(31, 32, Look, shows(1, 1)), op(33, 34, Look, shows(2, 2))]),
-        (Kind::Stale, "two looks at one time", vec![op(0, NEVER, save(1, 1, 0, 1), Said::Nothing), op(1, 2, Look, shows(1, 1)), op(3, 4, Look, shows(0, 0)), op(5, 6, Look, shows(1, 1))]),
-        (Kind::Stale, "in the words of a conflict", vec![one, two, op(31, 32, save(2, 1, 0, 4), newer(1, 1)), op(33, 34, Look, shows(2, 2))]),
+        (
+            Kind::Stale,
+            "two looks at one time",
+            vec![
+                op(0, NEVER, save(1, 1, 0, 1), Said::Nothing),
+                op(1, 2, Look, shows(1, 1)),
+                op(3, 4, Look, shows(0, 0)),
+                op(5, 6, Look, shows(1, 1)),
+            ],
+        ),
+        (
+            Kind::Stale,
+            "in the words of a conflict",
+            vec![one, two, op(31, 32, save(2, 1, 0, 4), newer(1, 1)), op(33, 34, Look, shows(2, 2))],
+        ),
         (Kind::Doubled, "a save", vec![one, op(11, 12, Look, shows(2, 1))]),
         (Kind::Doubled, "a repeat", vec![one, op(11, 20, save(1, 1, 0, 1), saved(2)), op(31, 32, Export, shows(2, 1))]),
         (Kind::Doubled, "a save without an answer", vec![op(0, NEVER, save(1, 1, 0, 1), Said::Nothing), op(31, 32, Export, shows(2, 1))]),
-        (Kind::Late, "a save after the end", vec![one, op(11, 12, HandIn, Said::HandedIn), op(20, 30, save(1, 2, 0, 2), saved(2)), op(31, 32, Export, shows(2, 2))]),
-        (Kind::Unexplained, "an answer that nobody gave", vec![op(0, NEVER, save(1, 1, 0, 1), Said::Nothing), op(11, 12, Look, shows(1, 2))]),
-        (Kind::Unexplained, "another device overruled unasked", vec![one, op(12, 20, save(2, 1, 0, 2), saved(2)), op(31, 32, Export, shows(2, 2))]),
+        (
+            Kind::Late,
+            "a save after the end",
+            vec![one, op(11, 12, HandIn, Said::HandedIn), op(20, 30, save(1, 2, 0, 2), saved(2)), op(31, 32, Export, shows(2, 2))],
+        ),
+        (
+            Kind::Unexplained,
+            "an answer that nobody gave",
+            vec![op(0, NEVER, save(1, 1, 0, 1), Said::Nothing), op(11, 12, Look, shows(1, 2))],
+        ),
+        (
+            Kind::Unexplained,
+            "another device overruled unasked",
+            vec![one, op(12, 20, save(2, 1, 0, 2), saved(2)), op(31, 32, Export, shows(2, 2))],
+        ),
     ];
     for (kind, words, ops) in cases {
         assert_eq!(found(&ops), Some(kind), "{words}");

@@ -127,7 +127,10 @@ pub fn signatures(data: &Path) -> Vec<usize> {
         // A line that a kill cut short harms no other.
         let Ok(entry) = serde_json::from_str::<serde_json::Value>(line) else { continue };
         if entry["event"] == "signed" {
-            signed.entry(entry["award"].to_string()).or_default().insert(format!("{} {}", entry["sha256"], entry["status"]));
+            signed
+                .entry(format!("{} {}", entry["award"], entry["revision"]))
+                .or_default()
+                .insert(format!("{} {}", entry["sha256"], entry["status"]));
         }
     }
     signed.into_values().map(|bytes| bytes.len()).collect()
