@@ -1,7 +1,7 @@
 //! Many people with two devices each over a line that cuts, swallows, delays and repeats, to a program that is killed again and again:
 //! every request and answer is written down, and an order must explain all of it (`witness`). Nothing lost, nothing stale, nothing doubled.
 //!
-//! `ASSAY_HISTORY_SECONDS` says for how long, twelve if it says nothing; `ASSAY_TEST_ENGINE=postgres` over which engine.
+//! `ASSAY_HISTORY_SECONDS` says for how long, eight if it says nothing; `ASSAY_TEST_ENGINE=postgres` over which engine.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod running;
@@ -28,7 +28,7 @@ const PEOPLE: usize = 6;
 /// Of these, so many know every answer in the end.
 const PASSERS: usize = 3;
 /// Longest that the same people are at it.
-const STORY: Duration = Duration::from_secs(12);
+const STORY: Duration = Duration::from_secs(8);
 
 fn seed(story: usize, person: usize, device: usize) -> [u8; 32] {
     let mut seed = [7; 32];
@@ -54,8 +54,9 @@ fn everything_that_was_told_can_be_explained() {
         assert!(words.is_empty(), "{}", words.join("\n"));
     }
     // Slow machines get less done, but not this little.
-    let enough = all.saved > 100 * stories && all.unanswered > 20 * stories && all.newer > 10 && all.looks > 50 && all.over > 0;
-    assert!(enough && kills > stories, "too little happened to say anything: {kills} kills, {all:?}");
+    let enough =
+        all.saved > 100 * stories && all.unanswered > 20 * stories && all.newer > stories && all.looks > 50 * stories && all.over > 0;
+    assert!(enough && kills >= stories, "too little happened to say anything: {kills} kills, {all:?}");
     assert_eq!(all.passed, PASSERS * stories);
 }
 
@@ -75,7 +76,11 @@ fn story(number: usize, length: Duration) -> Option<(Judged, usize)> {
             let chance = SeededChance::new(seed(number, 255, 0));
             let mut kills = 0;
             while !ended.load(Ordering::SeqCst) {
-                thread::sleep(Duration::from_millis(800 + chance.below(1600) as u64));
+                // After so many answers, however long they take here.
+                let due = line.done.answers.load(Ordering::SeqCst) + 40 + chance.below(300);
+                while line.done.answers.load(Ordering::SeqCst) < due && !ended.load(Ordering::SeqCst) {
+                    thread::sleep(Duration::from_millis(5));
+                }
                 if let Some(mut old) = server.take() {
                     old.kill();
                     kills += 1;
@@ -129,11 +134,10 @@ fn sit(person: &Person, devices: [Device<'_>; 2], n: usize, over: &AtomicBool) {
         for device in [&mut one, &mut other] {
             scope.spawn(|| {
                 device.begin();
-                device.wander(over, usize::MAX);
+                device.wander(over, 50);
             });
         }
     });
-    let never = AtomicBool::new(false);
     if n < PASSERS {
         one.know_everything();
         thread::scope(|scope| {
@@ -143,10 +147,10 @@ fn sit(person: &Person, devices: [Device<'_>; 2], n: usize, over: &AtomicBool) {
     } else {
         // Saves that race with the hand-in.
         thread::scope(|scope| {
-            scope.spawn(|| other.wander(&never, 40));
-            one.wander(&never, 10);
+            scope.spawn(|| other.wander(over, 40));
+            one.wander(over, 10);
             one.hand_in();
-            one.wander(&never, 10);
+            one.wander(over, 10);
         });
     }
     println!("{} is done", person.name);

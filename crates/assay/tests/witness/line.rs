@@ -54,6 +54,8 @@ pub struct Done {
     pub swallowed: AtomicUsize,
     pub late: AtomicUsize,
     pub again: AtomicUsize,
+    /// Answers of the program.
+    pub answers: AtomicUsize,
 }
 
 pub struct Line {
@@ -168,7 +170,15 @@ impl Line {
     }
 
     fn server(&self) -> io::Result<TcpStream> {
-        let address = self.server.lock().unwrap().ok_or(io::ErrorKind::NotConnected)?;
+        // A program that is being started anew is waited for a while, as a kernel does that asks again.
+        let found = (0..30).find_map(|_| {
+            let server = *self.server.lock().unwrap();
+            if server.is_none() {
+                thread::sleep(Duration::from_millis(50));
+            }
+            server
+        });
+        let address = found.ok_or(io::ErrorKind::NotConnected)?;
         let server = TcpStream::connect_timeout(&address, PATIENCE)?;
         server.set_read_timeout(Some(PATIENCE))?;
         Ok(server)
@@ -181,7 +191,11 @@ impl Line {
         let mut answer = Vec::new();
         server.read_to_end(&mut answer)?;
         // A program that was killed in the middle of it.
-        if answer.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(answer) }
+        if answer.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.done.answers.fetch_add(1, Ordering::SeqCst);
+        Ok(answer)
     }
 
     fn deceive(&self, person: &mut TcpStream, lie: Lie, request: &[u8]) -> io::Result<()> {

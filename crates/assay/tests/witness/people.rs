@@ -276,10 +276,10 @@ impl<'a> Device<'a> {
         self.learn(n, said)
     }
 
-    /// Looks, saves and repeats, mostly at the same few questions, so that devices meet.
-    pub fn wander(&mut self, over: &AtomicBool, most: usize) {
-        for _ in 0..most {
-            if over.load(Ordering::SeqCst) {
+    /// Looks, saves and repeats, mostly at the same few questions, so that devices meet: so many times, and on until it is over.
+    pub fn wander(&mut self, over: &AtomicBool, least: usize) {
+        for turn in 0.. {
+            if turn >= least && over.load(Ordering::SeqCst) {
                 return;
             }
             let n = 1 + self.chance.below(if self.chance.below(2) == 0 { 3 } else { QUESTIONS });
