@@ -14,7 +14,7 @@ use std::{
 };
 
 use assay_core::chance::SeededChance;
-use running::{Server, knowing::sample_pool, wait_for};
+use running::{knowing::sample_pool, wait_for};
 use tokio::time::Instant;
 use witness::{
     Kind, Options, Said, Whole,
@@ -64,8 +64,7 @@ fn everything_that_was_told_can_be_explained() {
 fn story(number: usize, length: Duration) -> Option<(Judged, usize)> {
     let line = Line::start(seed(number, 0, 0));
     let site = Site::new(&line.url())?;
-    let mut server = Some(site.start());
-    line.lead_to(server.as_ref().map(|server| server.url.as_str()));
+    let mut server = Some(site.start(&line));
     let (url, pool, start) = (line.url(), sample_pool(), Instant::now());
     let people: Vec<Person> = (1..=PEOPLE).map(|n| Person::new(&url, &format!("Person {n}"), start)).collect();
     let browsers: Vec<_> = (1..=PEOPLE).map(|n| site.sign_in(&url, &format!("person-{n}-{number}@example.org"))).collect();
@@ -85,9 +84,7 @@ fn story(number: usize, length: Duration) -> Option<(Judged, usize)> {
                     old.kill();
                     kills += 1;
                     line.lead_to(None);
-                    let new: Server = site.start();
-                    line.lead_to(Some(&new.url));
-                    server = Some(new);
+                    server = Some(site.start(&line));
                 }
             }
             kills
@@ -160,8 +157,7 @@ fn sit(person: &Person, devices: [Device<'_>; 2], n: usize, over: &AtomicBool) {
 fn a_planted_fault_is_found() {
     let line = Line::start([1; 32]);
     let Some(site) = Site::new(&line.url()) else { return };
-    let server = site.start();
-    line.lead_to(Some(&server.url));
+    let _server = site.start(&line);
     let pool = sample_pool();
     let cases = [
         (None, None),

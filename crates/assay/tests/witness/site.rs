@@ -9,6 +9,7 @@ use std::{
     thread,
 };
 
+use super::line::Line;
 use crate::running::{Browser, Server, between, sample_pack, wait_for};
 
 /// What is started.
@@ -16,6 +17,8 @@ pub struct Site {
     folder: tempfile::TempDir,
     /// Settings of `serve`, and the mails that it sends.
     serve: Option<(PathBuf, Mails)>,
+    /// Where `serve` listens; it says its public address when it is ready.
+    listen: Option<String>,
 }
 
 impl Site {
@@ -23,26 +26,30 @@ impl Site {
     pub fn new(public: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         if !std::env::var("ASSAY_TEST_ENGINE").is_ok_and(|engine| engine == "postgres") {
-            return Some(Self { folder, serve: None });
+            return Some(Self { folder, serve: None, listen: None });
         }
         let database = tokio::runtime::Runtime::new().unwrap().block_on(assay_fixtures::postgres_database())?;
         let (mails, smtp) = Mails::start();
+        let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let settings = format!(
-            "data = \"data\"\ndatabase = \"{database}\"\nlisten = \"127.0.0.1:0\"\npublic_url = \"{public}\"\npacks = [\"{}\"]\n\
+            "data = \"data\"\ndatabase = \"{database}\"\nlisten = \"{listen}\"\npublic_url = \"{public}\"\npacks = [\"{}\"]\n\
              behind_proxy = true\n\n[issuer]\nslug = \"witness\"\nname = \"Witness\"\ncontact = \"help@example.org\"\n\n\
              [smtp]\nurl = \"smtp://127.0.0.1:{smtp}\"\nfrom = \"Witness <witness@example.org>\"\n",
             sample_pack().canonicalize().unwrap().display()
         );
         let config = folder.path().join("assay.toml");
         fs::write(&config, settings).unwrap();
-        Some(Self { folder, serve: Some((config, mails)) })
+        Some(Self { folder, serve: Some((config, mails)), listen: Some(format!("http://{listen}")) })
     }
 
-    pub fn start(&self) -> Server {
-        match &self.serve {
+    /// Starts it, and leads the line to it.
+    pub fn start(&self, line: &Line) -> Server {
+        let server = match &self.serve {
             Some((config, _)) => Server::start(["serve", "--config", config.to_str().unwrap()]),
             None => Server::demo(self.folder.path()),
-        }
+        };
+        line.lead_to(Some(self.listen.as_ref().unwrap_or(&server.url)));
+        server
     }
 
     /// Where jobs that a killed process had leased are free at the next start.
