@@ -6,8 +6,10 @@ use crate::{
 };
 
 /// What can be tortured, and with how much by default (`torture/src/main.rs`).
-const WHAT: [&str; 5] = ["power", "points", "kills", "disk", "mail"];
+const WHAT: [&str; 6] = ["power", "points", "kills", "disk", "mail", "history"];
 const KILLS: &str = "10000";
+/// Seconds of the history.
+const HISTORY: &str = "3600";
 
 /// All of it, or the one named first, with what follows handed on: `cargo xtask torture power --attempts 5000`.
 pub(crate) fn run(rest: &[String]) -> Step {
@@ -21,6 +23,11 @@ pub(crate) fn run(rest: &[String]) -> Step {
             "kills" => {
                 let mut command = cargo(&["test", "--release", "--package", "assay", "--test", "kill", "--", "--nocapture"]);
                 command.env("ASSAY_KILLS", more.first().map_or(KILLS, String::as_str));
+                command
+            }
+            "history" => {
+                let mut command = cargo(&["test", "--release", "--package", "assay", "--test", "history", "--", "--nocapture"]);
+                command.env("ASSAY_HISTORY_SECONDS", more.first().map_or(HISTORY, String::as_str));
                 command
             }
             _ if WHAT.contains(&what) => {

@@ -153,7 +153,8 @@ pub fn explain(ops: &[Op]) -> Result<(), Fault> {
     let mut listed: Vec<&Op> = ops.iter().collect();
     listed.sort_by_key(|op| op.asked_at);
     let list: String = listed.iter().map(|op| format!("  {op}\n")).collect();
-    Err(Fault { kind: kind(ops), words: format!("no order explains this; the longest one goes as far as {stuck:?}:\n{list}") })
+    let kind = kind(ops);
+    Err(Fault { kind, words: format!("{kind:?}: no order explains this; the longest one goes as far as {stuck:?}:\n{list}") })
 }
 
 /// What an answer tells of the state: a revision, and what it is.
