@@ -8,8 +8,8 @@ export class Line {
   #open = new Set();
   #how = 'good';
   #fates = [];
-  /** Saves that were handed on, as they came: what was asked, and the status of the answer where the line asked itself. */
-  handed = [];
+  /** The statuses of what the line handed on by itself: copies, and what nobody waited for any more. */
+  alone = [];
 
   constructor(url) {
     this.#to = new URL(url);
@@ -100,7 +100,6 @@ export class Line {
   #pass(bytes, hand, browser) {
     const first = bytes.subarray(0, bytes.indexOf('\r\n')).toString();
     const fate = /^POST \S+\/answer /.test(first) ? this.#fates.shift() : undefined;
-    if (/^POST \S+\/answer /.test(first) && !fate) this.handed.push({ first });
     if (fate) fate(hand, Buffer.from(bytes), browser);
     else hand(bytes);
   }
@@ -116,7 +115,7 @@ export class Line {
       });
       server.write(bytes);
     });
-    this.handed.push({ first: 'alone', status: Number(answer.split(' ')[1]) });
+    this.alone.push(Number(answer.split(' ')[1]));
   }
 }
 

@@ -1,7 +1,7 @@
 //! The search for an order (Wing and Gong's, with the memory that Lowe gave it): depth first, each state and set of done requests once.
 //!
-//! By hand, since the libraries at hand ask for an answer to every request. Here one without an answer takes its place in the order, or
-//! none, and is only tried where it changes something.
+//! By hand: todc-utils asks for an answer to every request, and stateright's tester remembers no state that it has tried. Here a request
+//! without an answer takes its place in the order, or none, and is only tried where it changes something.
 
 use std::collections::HashSet;
 
