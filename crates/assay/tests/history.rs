@@ -1,7 +1,7 @@
 //! Many people with two devices each over a line that cuts, swallows, delays and repeats, to a program that is killed again and again:
 //! every request and answer is written down, and an order must explain all of it (`witness`). Nothing lost, nothing stale, nothing doubled.
 //!
-//! `ASSAY_HISTORY_SECONDS` says for how long, eight if it says nothing; `ASSAY_TEST_ENGINE=postgres` over which engine.
+//! `ASSAY_HISTORY_SECONDS` says for how long, six if it says nothing; `ASSAY_TEST_ENGINE=postgres` over which engine.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod running;
@@ -24,11 +24,11 @@ use witness::{
     site::{Site, signatures},
 };
 
-const PEOPLE: usize = 6;
+const PEOPLE: usize = 5;
 /// Of these, so many know every answer in the end.
-const PASSERS: usize = 3;
+const PASSERS: usize = 2;
 /// Longest that the same people are at it.
-const STORY: Duration = Duration::from_secs(8);
+const STORY: Duration = Duration::from_secs(6);
 
 fn seed(story: usize, person: usize, device: usize) -> [u8; 32] {
     let mut seed = [7; 32];
@@ -67,7 +67,16 @@ fn story(number: usize, length: Duration) -> Option<(Judged, usize)> {
     let mut server = Some(site.start(&line));
     let (url, pool, start) = (line.url(), sample_pool(), Instant::now());
     let people: Vec<Person> = (1..=PEOPLE).map(|n| Person::new(&url, &format!("Person {n}"), start)).collect();
-    let browsers: Vec<_> = (1..=PEOPLE).map(|n| site.sign_in(&url, &format!("person-{n}-{number}@example.org"))).collect();
+    let browsers: Vec<_> = thread::scope(|scope| {
+        let come = |n| {
+            scope.spawn({
+                let (site, url) = (&site, &url);
+                move || site.sign_in(url, &format!("person-{n}-{number}@example.org"))
+            })
+        };
+        let coming: Vec<_> = (1..=PEOPLE).map(come).collect();
+        coming.into_iter().map(|one| one.join().unwrap()).collect()
+    });
     let (over, ended) = (AtomicBool::new(false), AtomicBool::new(false));
     line.be_bad(true);
     let kills = thread::scope(|scope| {
@@ -76,7 +85,7 @@ fn story(number: usize, length: Duration) -> Option<(Judged, usize)> {
             let mut kills = 0;
             while !ended.load(Ordering::SeqCst) {
                 // After so many answers, however long they take here.
-                let due = line.done.answers.load(Ordering::SeqCst) + 40 + chance.below(300);
+                let due = line.done.answers.load(Ordering::SeqCst) + 60 + chance.below(240);
                 while line.done.answers.load(Ordering::SeqCst) < due && !ended.load(Ordering::SeqCst) {
                     thread::sleep(Duration::from_millis(5));
                 }
