@@ -9,9 +9,11 @@ use crate::{
 };
 
 /// What can be tortured, and with how much by default (`torture/src/main.rs`, `crates/assay/tests`).
-const WHAT: [&str; 8] = ["power", "points", "kills", "disk", "mail", "failover", "points-postgres", "kills-postgres"];
+const WHAT: [&str; 9] = ["power", "points", "kills", "disk", "mail", "history", "failover", "points-postgres", "kills-postgres"];
 const KILLS: &str = "10000";
 const FAILOVERS: &str = "20";
+/// Seconds of the history.
+const HISTORY: &str = "3600";
 
 /// All of it, or the one named first, with what follows handed on: `cargo xtask torture power --attempts 5000`.
 pub(crate) fn run(rest: &[String]) -> Step {
@@ -41,6 +43,7 @@ fn one(what: &str, more: &[String]) -> Result<(), String> {
     let mut command = match what {
         "kills" | "kills-postgres" => of_program("kill", "ASSAY_KILLS", KILLS),
         "failover" => of_program("failover", "ASSAY_FAILOVERS", FAILOVERS),
+        "history" => of_program("history", "ASSAY_HISTORY_SECONDS", HISTORY),
         _ => {
             let mut command = cargo(&["run", "--release", "--package", "assay-torture", "--", what.trim_end_matches("-postgres")]);
             command.args(more);
