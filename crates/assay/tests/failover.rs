@@ -11,7 +11,7 @@ mod running;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use assay_core::chance::SeededChance;
@@ -23,6 +23,7 @@ use running::{
     site::Site,
     wait_for, wait_long_for,
 };
+use tokio::time::Instant;
 
 const PEOPLE: usize = 12;
 /// Of these, so many hand in while the primary is being killed.

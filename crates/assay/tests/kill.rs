@@ -59,7 +59,8 @@ fn live_through(rounds: usize, story: usize) -> Seen {
     let chance = SeededChance::new(seed);
     for round in 0..rounds {
         let url = server.url.clone();
-        let pause = Duration::from_millis(20 + chance.below(280) as u64);
+        // Over PostgreSQL, connections have to be made first.
+        let pause = Duration::from_millis(20 + chance.below(if site.is_demo() { 280 } else { 1500 }) as u64);
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
             for (number, person) in people.iter_mut().enumerate() {

@@ -2,11 +2,12 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use assay_core::ids::IssuerId;
 use assay_fixtures::{PostgresServer, START, free_port};
 use assay_store::{Promise, Store, commands::EnsureIssuer, queries::IsThere};
+use tokio::time::Instant;
 
 fn ensure(slug: &str) -> EnsureIssuer {
     EnsureIssuer { slug: slug.into(), id: IssuerId(uuid::Uuid::from_u128(slug.len() as u128)), at: START }

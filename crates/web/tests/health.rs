@@ -7,7 +7,7 @@ use std::{
     fs,
     sync::{Arc, Mutex},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use assay_core::{UtcMillis, programme::Rules};
@@ -15,6 +15,7 @@ use assay_fixtures::{START, items, programme, psql};
 use assay_web::Vitals;
 use axum::http::StatusCode;
 use common::{Options, Server};
+use tokio::time::Instant;
 
 async fn server() -> Server {
     let sample = programme(4, 3);

@@ -8,11 +8,12 @@ use std::{
     fs,
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use assay_core::chance::SeededChance;
 use assay_items::Item;
+use tokio::time::Instant;
 
 use super::{Browser, assay, between, knowing::options_and_right, said, site::Site, wait_for, wait_long_for};
 

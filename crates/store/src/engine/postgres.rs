@@ -78,7 +78,7 @@ const MIGRATION_TRIES: u32 = 10;
 
 /// Nothing waits without end for a row or for a node that went silent in the middle of a transaction.
 macro_rules! begin {
-    ($($rest:literal)*) => {
+    ($($rest:expr),*) => {
         concat!(
             "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '30s'",
             $("; ", $rest),*
@@ -86,17 +86,23 @@ macro_rules! begin {
     };
 }
 
-const BEGIN: &str = begin!();
 /// With a standby: a mark in the log makes every commit wait for the standby, also one that found its work done already by a
 /// transaction whose own wait was cut off. A server that waits for none (settings may change, and behind a pooler the server itself)
 /// fails on reading a number out of words; the words are `durability::NO_STANDBY`.
-const BEGIN_MARKED: &str = begin!("SELECT pg_logical_emit_message(true, 'assay', '')" "SELECT CASE WHEN current_setting('synchronous_standby_names') = '' \
-    OR current_setting('synchronous_commit') IN ('off', 'local') THEN CAST('the server waits for no standby' || current_setting('synchronous_standby_names') AS BIGINT) END");
+macro_rules! marked {
+    () => {
+        "SELECT pg_logical_emit_message(true, 'assay', ''); SELECT CASE WHEN current_setting('synchronous_standby_names') = '' \
+         OR current_setting('synchronous_commit') IN ('off', 'local') \
+         THEN CAST('the server waits for no standby' || current_setting('synchronous_standby_names') AS BIGINT) END"
+    };
+}
+
+const BEGIN: &str = begin!();
+const BEGIN_MARKED: &str = begin!(marked!());
 // The driver names what it prepares even when it keeps nothing, and behind a pooler the names of others may stand on the server's
 // connection: each transaction begins by clearing them.
 const BEGIN_POOLED: &str = begin!("DEALLOCATE ALL");
-const BEGIN_MARKED_POOLED: &str = begin!("DEALLOCATE ALL" "SELECT pg_logical_emit_message(true, 'assay', '')" "SELECT CASE WHEN current_setting('synchronous_standby_names') = '' \
-    OR current_setting('synchronous_commit') IN ('off', 'local') THEN CAST('the server waits for no standby' || current_setting('synchronous_standby_names') AS BIGINT) END");
+const BEGIN_MARKED_POOLED: &str = begin!("DEALLOCATE ALL", marked!());
 const BEGIN_READ_POOLED: &str = "BEGIN READ ONLY; DEALLOCATE ALL";
 
 /// The server's clock, in milliseconds since 1970.
@@ -146,7 +152,7 @@ impl Postgres {
                 let (refusal, primary) = (Arc::clone(&refusal), Arc::clone(&primary));
                 Box::pin(async move {
                     let found = durability::check(conn, promise).await;
-                    refusal.note(found.as_ref().map(|()| ()).map_err(String::as_str));
+                    refusal.note(found.as_ref().err().map(String::as_str));
                     found.map_err(|words| {
                         primary.doubt();
                         sqlx::Error::Protocol(words)

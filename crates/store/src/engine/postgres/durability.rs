@@ -57,12 +57,12 @@ pub(super) async fn check(conn: &mut Conn, promise: Promise) -> Result<(), Strin
 pub(super) struct Refusal(Mutex<Option<String>>);
 
 impl Refusal {
-    /// Takes down what a look found.
-    pub(super) fn note(&self, found: Result<(), &str>) {
+    /// Takes down what a look found wrong, if anything.
+    pub(super) fn note(&self, found: Option<&str>) {
         let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match found {
-            Ok(()) if standing.take().is_some() => tracing::warn!("the database server gives the durability that is promised again"),
-            Err(words) if standing.as_deref() != Some(words) => {
+            None if standing.take().is_some() => tracing::warn!("the database server gives the durability that is promised again"),
+            Some(words) if standing.as_deref() != Some(words) => {
                 tracing::error!("ALARM: the database server cannot be used: {words}");
                 *standing = Some(words.to_owned());
             }

@@ -104,6 +104,7 @@ impl Primary {
         if self.hosts.len() < 2 {
             return;
         }
+        let mut lost = false;
         loop {
             tokio::select! {
                 () = self.wake.notified() => {}
@@ -118,10 +119,17 @@ impl Primary {
                     self.changes.send_modify(|changes| *changes += 1);
                     metrics::counter!("assay_primary_changes_total").increment(1);
                     tracing::warn!(primary = address::place(&self.hosts[host]), "the database has another primary now");
+                    lost = false;
                 }
-                Ok(_) => {}
+                Ok(_) => {
+                    if std::mem::take(&mut lost) {
+                        tracing::warn!("the database's primary answers again");
+                    }
+                }
                 Err(words) => {
-                    tracing::warn!("no database server can be written to: {words}");
+                    if !std::mem::replace(&mut lost, true) {
+                        tracing::error!("no database server can be written to: {words}");
+                    }
                     self.doubt();
                 }
             }
