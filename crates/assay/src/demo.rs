@@ -22,7 +22,7 @@ use crate::{
     egress::Outward,
     failure::Failure,
     folder::DataFolder,
-    manager, packs, progress,
+    manager, packs, progress, reconcile,
     sample::{self, Seeding},
     server::{self, Serving},
     system::{SystemChance, SystemClock, timestamp},
@@ -77,11 +77,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     };
     let taken = listener.local_addr().map_err(|e| Failure::while_doing("the address is not known", e))?;
     let address = format!("http://{}", reachable(taken));
-    let (app, worker) = assemble(&folder, &address).await?;
+    let (app, worker, held) = assemble(&folder, &address).await?;
     explain(&address, &folder, taken, temporary.is_some());
     // Everybody comes from this machine, load tests too.
     let limits = connections::Limits::new(connections::fitting(connections::TOTAL), None);
-    server::run(Serving { listener, app, worker, limits, address, figures: None }).await?;
+    server::run(Serving { listener, app, worker, held, limits, address, figures: None }).await?;
     eprintln!(
         "{}",
         if temporary.is_some() {
@@ -124,7 +124,7 @@ async fn listen(folder: &DataFolder, wish: Option<SocketAddr>) -> Result<TcpList
     Ok(listener)
 }
 
-async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, WorkerParts), Failure> {
+async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, WorkerParts, Option<String>), Failure> {
     let chance: Arc<dyn Chance> = Arc::new(SystemChance);
     let moved = moved_seconds(folder);
     let shifted = Arc::new(ShiftedClock::new(WatchedClock::new(SystemClock)));
@@ -136,6 +136,7 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, Worke
     let packs = packs::load_embedded()?;
     let store = Store::open_sqlite(&folder.database()).await?;
     let issuer_id = store.run(EnsureIssuer { slug: SLUG.to_owned(), id: IssuerId::random(&*chance), at: clock.now() }).await?;
+    let held = reconcile::disagreement(&store, issuer_id, folder, clock.now()).await?;
     let programmes = server::publish(&store, issuer_id, &packs, &*chance, &*clock).await?;
     let (bell, outbox) = (Arc::new(Bell::default()), Arc::new(Outbox::default()));
     let worker = || WorkerParts {
@@ -192,7 +193,7 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, Worke
         egress: Arc::new(Outward::new()),
         demo: Some(Arc::new(demonstration)),
     };
-    Ok((App::new(parts), worker()))
+    Ok((App::new(parts), worker(), held))
 }
 
 /// An issuer with a throw-away key, which a named folder keeps with the day it was made.

@@ -121,7 +121,7 @@ async fn read(State(source): State<Source>) -> impl IntoResponse {
     metrics::gauge!("assay_database_answers").set(f64::from(u8::from(jobs.is_some())));
     if let Some(jobs) = jobs {
         // A kind that has none left is not in the answer.
-        for kind in ["issue", "mail", "result-mail", "fold-exposure", "journal-revoked"] {
+        for kind in ["issue", "mail", "result-mail", "fold-exposure", "journal-revoked", "journal"] {
             let of = jobs.iter().find(|jobs| jobs.kind == kind);
             let gauge = |name: &'static str, value: i64| metrics::gauge!(name, "kind" => kind).set(value as f64);
             gauge("assay_jobs_open", of.map_or(0, |jobs| jobs.open));

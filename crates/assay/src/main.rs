@@ -3,6 +3,8 @@
 //! `assay demo` and `assay serve` run the same server (`server.rs`); they differ in what they hand it. the others do their work and leave. Exit status 64 is wrong usage everywhere.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
 
+mod archive;
+mod backup;
 mod beside;
 mod check;
 mod connections;
@@ -18,6 +20,8 @@ mod move_to;
 mod out;
 mod packs;
 mod progress;
+mod reconcile;
+mod restore;
 mod revoke;
 mod sample;
 mod serve;
@@ -54,6 +58,12 @@ enum Command {
     Revoke(revoke::Args),
     /// Give one person more time in a timed attempt.
     GrantTime(grant_time::Args),
+    /// Take everything to one file, while the server works, and prove that it can be brought back.
+    Backup(backup::Args),
+    /// Bring an installation back from a backup, and reconcile it with the journal.
+    Restore(restore::Args),
+    /// Make good what the journal knows and the database does not.
+    Reconcile(reconcile::Args),
     /// Copy an installation to PostgreSQL or back, and compare.
     Move(move_to::Args),
 }
@@ -74,6 +84,9 @@ fn main() -> ExitCode {
         Command::Revoke(args) => logged().and_then(|()| waiting(revoke::run(args))),
         Command::GrantTime(args) => logged().and_then(|()| waiting(grant_time::run(args))),
         Command::Move(args) => logged().and_then(|()| waiting(move_to::run(args))),
+        Command::Backup(args) => logged().and_then(|()| waiting(backup::run(args))),
+        Command::Restore(args) => logged().and_then(|()| waiting(restore::run(args))),
+        Command::Reconcile(args) => logged().and_then(|()| waiting(reconcile::run(args))),
         Command::Check(args) => check::run(&args),
         Command::Verify(args) => verify::run(&args),
     };
