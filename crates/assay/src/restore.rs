@@ -63,7 +63,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
             root.display()
         )));
     }
-    make_private(root).map_err(cannot)?;
+    for folder in ["", "keys", "journal"] {
+        make_private(&root.join(folder)).map_err(cannot)?;
+    }
     fs::write(root.join(RESTORING), b"A backup is being brought back.\n").map_err(cannot)?;
     let spinner = progress::spinner("Bringing the backup back");
     let done = bring_back(&args, &spinner).await;

@@ -34,7 +34,9 @@ pub fn own_schema() -> i64 {
 pub async fn snapshot(from: &Place, to: &Path, watch: Watch<'_>) -> Result<(), MoveError> {
     match from {
         Place::File(file) => {
-            let mut conn = reader(file).await?;
+            // A new file takes this setting over: else pages that were split keep a second copy of what an erasure overwrites later.
+            let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(5));
+            let mut conn = options.pragma("secure_delete", "ON").connect().await.map_err(|e| cannot(file, e))?;
             let name = to.to_str().ok_or_else(|| cannot(to, "its name is not UTF-8; name another folder"))?;
             sqlx::query("VACUUM INTO $1").bind(name).execute(&mut conn).await.map_err(|e| cannot(file, e))?;
             conn.close().await?;

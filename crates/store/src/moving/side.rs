@@ -141,7 +141,9 @@ impl Side {
             Place::File(file) => {
                 Store::open_sqlite(file).await?.close().await;
                 let options = SqliteConnectOptions::new().filename(file).journal_mode(SqliteJournalMode::Wal);
-                let options = options.synchronous(SqliteSynchronous::Full).busy_timeout(Duration::from_secs(5));
+                // Pages that are split while rows come in must not keep a second copy of what an erasure overwrites later.
+                let options =
+                    options.synchronous(SqliteSynchronous::Full).busy_timeout(Duration::from_secs(5)).pragma("secure_delete", "ON");
                 Ok(Self::Sqlite(options.connect().await.map_err(|e| cannot(place, &e))?))
             }
             Place::Server(url, promise) => {

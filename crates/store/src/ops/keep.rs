@@ -168,7 +168,8 @@ impl Apply<Conn> for Reconcile {
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<Settled>, StoreError> {
         let mut settled = Vec::with_capacity(self.facts.len());
         for fact in &self.facts {
-            settled.push(match is_known(conn, self.issuer, fact, self.at).await? {
+            // Here no mail is too old to matter: what would send it again may wait in this database since long ago.
+            settled.push(match is_known(conn, self.issuer, fact, UtcMillis(i64::MIN)).await? {
                 true => Settled::Known,
                 false => settle(conn, self.issuer, fact, self.at).await?,
             });
@@ -280,10 +281,11 @@ const RAISE: &str = "UPDATE awards SET revision = $1 WHERE person_id = $2 AND aw
 
 async fn settle(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis) -> Result<Settled, StoreError> {
     match fact {
-        Fact::Mailed { mail, name, at } => {
-            sqlx::query(MAIL_WENT_OUT).bind(at.0).bind(mail.0).bind(name).execute(&mut *conn).await?;
+        Fact::Mailed { mail, name, .. } => {
+            // Done as of now: it is forgotten a month from here, not before whatever would send it again was worked on.
+            sqlx::query(MAIL_WENT_OUT).bind(now.0).bind(mail.0).bind(name).execute(&mut *conn).await?;
             let name = name.clone().unwrap_or_else(|| mail.to_string());
-            sqlx::query(KEEP_MAIL).bind(mail.0).bind(issuer.0).bind(name).bind(at.0).execute(conn).await?;
+            sqlx::query(KEEP_MAIL).bind(mail.0).bind(issuer.0).bind(name).bind(now.0).execute(conn).await?;
             Ok(Settled::Done)
         }
         Fact::Closed(closed) => close(conn, issuer, closed, now).await,
