@@ -143,7 +143,7 @@ impl House {
             Some(url) => {
                 let config = self.root.parent().unwrap().join("assay.toml");
                 let settings = format!(
-                    "data = \"{}\"\ndatabase = \"{url}\"\nlisten = \"127.0.0.1:0\"\npublic_url = \"{BASE}\"\npacks = []\n\n[issuer]\n\
+                    "data = \"{}\"\ndatabase = \"{url}\"\nlisten = \"127.0.0.1:0\"\npublic_url = \"{BASE}\"\npacks = [\"packs/none\"]\n\n[issuer]\n\
                      slug = \"{SLUG}\"\nname = \"House\"\ncontact = \"h@example.org\"\n\n[smtp]\nurl = \"smtp://127.0.0.1:2\"\nfrom = \"H <h@example.org>\"\n",
                     self.root.display()
                 );
