@@ -93,7 +93,7 @@ async fn prepare(program: &Path, folder: &Path, wanted: u64) -> Result<(), Strin
     // The server makes its schema and its sample people itself.
     drop(Server::start(program, folder, None)?);
     let started: Instant = crate::client::now();
-    let before = fill(&folder.join(DATABASE), wanted).await?;
+    let before = fill(&folder.join(DATABASE), wanted)?;
     if before > wanted {
         return Err(format!("{} holds {before} past attempts, which is more than {wanted}: name another folder", folder.display()));
     }

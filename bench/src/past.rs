@@ -8,10 +8,7 @@
 
 use std::path::Path;
 
-use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqliteConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode},
-};
+use rusqlite::{Connection, params};
 
 /// Copies made in one transaction.
 const BATCH: u64 = 100_000;
@@ -35,66 +32,58 @@ const OF_HOLDERS: [&str; 3] = ["awards", "credential_intents", "credentials"];
 ///
 /// # Errors
 /// Words for the person at the terminal.
-pub(crate) async fn fill(database: &Path, wanted: u64) -> Result<u64, String> {
-    let words = |e: sqlx::Error| format!("{} cannot be filled: {e}", database.display());
+pub(crate) fn fill(database: &Path, wanted: u64) -> Result<u64, String> {
+    let words = |e: rusqlite::Error| format!("{} cannot be filled: {e}", database.display());
+    let conn = Connection::open(database).map_err(words)?;
     // Nothing that is written here needs to survive a crash; the server sets its own again.
-    let options = SqliteConnectOptions::new().filename(database).journal_mode(SqliteJournalMode::Off);
-    let options = options.pragma("synchronous", "OFF").pragma("cache_size", "-1000000");
-    let mut conn = options.connect().await.map_err(words)?;
-    let before = count(&mut conn).await.map_err(words)?;
+    conn.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000").map_err(words)?;
+    let before = count(&conn).map_err(words)?;
     let mut done = before;
     while done < wanted {
         let more = (wanted - done).min(BATCH);
-        copies(&mut conn, done, more).await.map_err(words)?;
+        copies(&conn, done, more).map_err(words)?;
         done += more;
         if wanted > BATCH {
             eprintln!("{done} of {wanted} past attempts");
         }
     }
-    conn.close().await.map_err(words)?;
+    conn.close().map_err(|(_, e)| words(e))?;
     // Or the kernel writes it while something is being measured.
     std::fs::File::open(database).and_then(|file| file.sync_all()).map_err(|e| e.to_string())?;
     Ok(before)
 }
 
-async fn count(conn: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
-    let row = sqlx::query("SELECT COUNT(*) FROM people WHERE address LIKE 'past-%'").fetch_one(conn).await?;
-    Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+fn count(conn: &Connection) -> rusqlite::Result<u64> {
+    conn.query_row("SELECT COUNT(*) FROM people WHERE address LIKE 'past-%'", [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
 }
 
 /// One transaction of copies, in the order of their people's ids, as far as that order helps.
-async fn copies(conn: &mut SqliteConnection, first: u64, more: u64) -> Result<(), sqlx::Error> {
-    run(conn, "BEGIN IMMEDIATE".to_owned()).await?;
-    run(
-        conn,
-        "CREATE TEMP TABLE IF NOT EXISTS past (person BLOB PRIMARY KEY, n INTEGER, attempt BLOB, award BLOB, badge TEXT) WITHOUT ROWID"
-            .to_owned(),
-    )
-    .await?;
-    run(conn, "DELETE FROM past".to_owned()).await?;
+fn copies(conn: &Connection, first: u64, more: u64) -> rusqlite::Result<()> {
+    conn.execute_batch(
+        "BEGIN IMMEDIATE; \
+         CREATE TEMP TABLE IF NOT EXISTS past (person BLOB PRIMARY KEY, n INTEGER, attempt BLOB, award BLOB, badge TEXT) WITHOUT ROWID; \
+         DELETE FROM past",
+    )?;
     // The n-th badge has the n-th index of the first list, unless a sample person has that.
-    run(
-        conn,
-        format!(
-            "WITH RECURSIVE counted(n) AS (VALUES({first} + 1) UNION ALL SELECT n + 1 FROM counted WHERE n < {first} + {more}) \
-             INSERT INTO past SELECT randomblob(16), n, randomblob(16), \
-             CASE WHEN n % 20 = 0 AND n / 20 < 60000 AND n / 20 NOT IN (SELECT status_index FROM credential_intents) THEN randomblob(16) END, \
-             lower(hex(randomblob(13))) FROM counted"
-        ),
-    )
-    .await?;
+    conn.execute_batch(&format!(
+        "WITH RECURSIVE counted(n) AS (VALUES({first} + 1) UNION ALL SELECT n + 1 FROM counted WHERE n < {first} + {more}) \
+         INSERT INTO past SELECT randomblob(16), n, randomblob(16), \
+         CASE WHEN n % 20 = 0 AND n / 20 < 60000 AND n / 20 NOT IN (SELECT status_index FROM credential_intents) THEN randomblob(16) END, \
+         lower(hex(randomblob(13))) FROM counted"
+    ))?;
     for (table, condition) in TABLES {
-        copy(conn, table, condition).await?;
+        copy(conn, table, condition)?;
     }
     for table in OF_HOLDERS {
-        copy(conn, table, "p.award IS NOT NULL").await?;
+        copy(conn, table, "p.award IS NOT NULL")?;
     }
-    run(conn, "COMMIT".to_owned()).await
+    conn.execute_batch("COMMIT")
 }
 
-async fn copy(conn: &mut SqliteConnection, table: &str, condition: &str) -> Result<(), sqlx::Error> {
-    let columns = sqlx::query("SELECT name FROM pragma_table_info($1)").bind(table).fetch_all(&mut *conn).await?;
-    let names = columns.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
+/// Statements are put together from the schema's own names and from numbers.
+fn copy(conn: &Connection, table: &str, condition: &str) -> rusqlite::Result<()> {
+    let mut columns = conn.prepare("SELECT name FROM pragma_table_info($1)")?;
+    let names = columns.query_map(params![table], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
     let values: Vec<String> = names.iter().map(|name| value(name)).collect();
     let statement = format!(
         "INSERT INTO {table} ({}) SELECT {} FROM past p CROSS JOIN {table} s \
@@ -103,7 +92,7 @@ async fn copy(conn: &mut SqliteConnection, table: &str, condition: &str) -> Resu
         values.join(", "),
         condition.replace("KEPT", &KEPT.to_string())
     );
-    run(conn, statement).await
+    conn.execute_batch(&statement)
 }
 
 /// What stands in a column of a copy.
@@ -120,11 +109,6 @@ fn value(column: &str) -> String {
         "dedup" => "'past-' || p.n || '-' || s.dedup".to_owned(),
         other => format!("s.{other}"),
     }
-}
-
-/// Statements are put together from the schema's own names and from numbers.
-async fn run(conn: &mut SqliteConnection, statement: String) -> Result<(), sqlx::Error> {
-    sqlx::query(AssertSqlSafe(statement)).execute(conn).await.map(|_| ())
 }
 
 #[cfg(test)]
@@ -153,28 +137,24 @@ mod tests {
     fn copies_are_whole_and_only_missing_ones_are_made() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("assay.db");
-        crate::crowd::on_one_core(async {
-            let mut conn = SqliteConnectOptions::new().filename(&file).create_if_missing(true).connect().await.unwrap();
-            sqlx::raw_sql(SCHEMA).execute(&mut conn).await.unwrap();
-            conn.close().await.unwrap();
-            assert_eq!(fill(&file, 30).await, Ok(0));
-            assert_eq!(fill(&file, 60).await, Ok(30));
-            assert_eq!(fill(&file, 60).await, Ok(60));
-            let mut conn = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
-            // The 20th and the 60th hold a badge; the index of the 40th is the sample person's own.
-            for (question, expected) in [
-                ("SELECT COUNT(*) FROM attempts WHERE state = 'submitted'", 61),
-                ("SELECT COUNT(*) FROM form_items f JOIN attempts USING (person_id, attempt_id) JOIN people USING (person_id)", 60 * 2 + 3),
-                ("SELECT MAX(position) FROM form_items WHERE attempt_id <> x'AA'", i64::from(KEPT)),
-                ("SELECT COUNT(*) FROM jobs WHERE kind = 'fold-exposure'", 61),
-                ("SELECT COUNT(*) FROM jobs WHERE kind <> 'fold-exposure'", 2 + 2),
-                ("SELECT COUNT(*) FROM credentials JOIN awards USING (award_id) JOIN credential_intents USING (award_id)", 3),
-            ] {
-                let found: i64 = sqlx::query(question).fetch_one(&mut conn).await.unwrap().try_get(0).unwrap();
-                assert_eq!(found, expected, "{question}");
-            }
-            Ok(())
-        })
-        .unwrap();
+        let conn = Connection::open(&file).unwrap();
+        conn.execute_batch(SCHEMA).unwrap();
+        conn.close().unwrap();
+        assert_eq!(fill(&file, 30), Ok(0));
+        assert_eq!(fill(&file, 60), Ok(30));
+        assert_eq!(fill(&file, 60), Ok(60));
+        let conn = Connection::open(&file).unwrap();
+        // The 20th and the 60th hold a badge; the index of the 40th is the sample person's own.
+        for (question, expected) in [
+            ("SELECT COUNT(*) FROM attempts WHERE state = 'submitted'", 61),
+            ("SELECT COUNT(*) FROM form_items f JOIN attempts USING (person_id, attempt_id) JOIN people USING (person_id)", 60 * 2 + 3),
+            ("SELECT MAX(position) FROM form_items WHERE attempt_id <> x'AA'", i64::from(KEPT)),
+            ("SELECT COUNT(*) FROM jobs WHERE kind = 'fold-exposure'", 61),
+            ("SELECT COUNT(*) FROM jobs WHERE kind <> 'fold-exposure'", 2 + 2),
+            ("SELECT COUNT(*) FROM credentials JOIN awards USING (award_id) JOIN credential_intents USING (award_id)", 3),
+        ] {
+            let found: i64 = conn.query_row(question, [], |row| row.get(0)).unwrap();
+            assert_eq!(found, expected, "{question}");
+        }
     }
 }

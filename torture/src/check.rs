@@ -10,8 +10,8 @@ use assay_core::{UtcMillis, clock::SetClock, mail::Mail};
 use assay_fixtures::START;
 use assay_jobs::{FileJournal, Mailer, Sending};
 use assay_store::Store;
+use rusqlite::Connection;
 use sha2::{Digest, Sha256};
-use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use uuid::Uuid;
 
 use crate::{
@@ -104,14 +104,13 @@ impl<'a> Checker<'a> {
     }
 
     async fn opened(&mut self, store: &Store, folder: &Path, promises: &Promises) -> Result<Standing, Vec<String>> {
-        let words = |e: sqlx::Error| vec![format!("cannot be read: {e}")];
-        let mut conn =
-            SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(folder.join("assay.db"))).await.map_err(words)?;
-        let sound: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut conn).await.map_err(words)?;
+        let words = |e: rusqlite::Error| vec![format!("cannot be read: {e}")];
+        let conn = Connection::open(folder.join("assay.db")).map_err(words)?;
+        let sound: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).map_err(words)?;
         if sound != "ok" {
             return Err(vec![format!("is damaged: {sound}")]);
         }
-        let standing = standing(&mut conn, folder).await.map_err(words)?;
+        let standing = standing(&conn, folder).map_err(words)?;
         let mut faults = self.compare(&standing, promises);
         let again: Vec<usize> = promises.handing_in.iter().copied().filter(|attempt| self.is_open(&standing, *attempt)).collect();
         let mut key = Sha256::new_with_prefix(standing.state);
@@ -119,7 +118,7 @@ impl<'a> Checker<'a> {
         let key: [u8; 32] = key.finalize().into();
         if faults.is_empty() && standing.programmes > 0 && !self.done.contains_key(&key) {
             self.states += 1;
-            let done = self.do_jobs(store, &mut conn, folder, &again).await.map_err(words)?;
+            let done = self.do_jobs(store, &conn, folder, &again).await.map_err(words)?;
             self.done.insert(key, done);
         }
         if let Some(done) = self.done.get(&key) {
@@ -127,7 +126,7 @@ impl<'a> Checker<'a> {
             faults.extend(self.compare_mails(done, promises));
         }
         // Closed before the store: the store's writer then folds the log in.
-        conn.close().await.map_err(words)?;
+        conn.close().map_err(|(_, e)| words(e))?;
         if faults.is_empty() { Ok(standing) } else { Err(faults) }
     }
 
@@ -179,7 +178,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Hands in again what nobody confirmed, does all jobs, and looks at awards, credentials and the journal.
-    async fn do_jobs(&self, store: &Store, conn: &mut SqliteConnection, folder: &Path, again: &[usize]) -> Result<Done, sqlx::Error> {
+    async fn do_jobs(&self, store: &Store, conn: &Connection, folder: &Path, again: &[usize]) -> rusqlite::Result<Done> {
         let mut done = Done::default();
         let room = match Room::new(store.clone(), AFTERWARDS).await {
             Ok(room) => room,
@@ -199,38 +198,40 @@ impl<'a> Checker<'a> {
         }
         worker.drain().await;
         done.mailed = std::mem::take(&mut *mails.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let open: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE done_at IS NULL").fetch_one(&mut *conn).await?;
+        let open: i64 = conn.query_row("SELECT COUNT(*) FROM jobs WHERE done_at IS NULL", [], |row| row.get(0))?;
         if open > 0 {
             done.faults.push(format!("{open} jobs are not done"));
         }
         let signed = self.journal(folder, &mut done.faults);
-        self.awards(conn, &signed, &mut done).await?;
+        self.awards(conn, &signed, &mut done)?;
         Ok(done)
     }
 
     /// One award and one credential of each revision for what was passed, none for anything else.
-    async fn awards(&self, conn: &mut SqliteConnection, signed: &BTreeSet<String>, done: &mut Done) -> Result<(), sqlx::Error> {
+    fn awards(&self, conn: &Connection, signed: &BTreeSet<String>, done: &mut Done) -> rusqlite::Result<()> {
         let mut awards: HashMap<Uuid, Vec<(Uuid, i64)>> = HashMap::new();
-        for row in sqlx::query("SELECT attempt_id, award_id, revision FROM awards").fetch_all(&mut *conn).await? {
-            awards.entry(row.try_get(0)?).or_default().push((row.try_get(1)?, row.try_get(2)?));
+        let rows = all(conn, "SELECT attempt_id, award_id, revision FROM awards", |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        for (attempt, award, revision) in rows {
+            awards.entry(attempt).or_default().push((award, revision));
         }
         let mut credentials: HashMap<Uuid, Vec<i64>> = HashMap::new();
-        let rows =
-            sqlx::query("SELECT award_id, revision, sha256, document FROM credentials ORDER BY revision").fetch_all(&mut *conn).await?;
-        for row in rows {
-            let (sha256, document): (Vec<u8>, String) = (row.try_get(2)?, row.try_get(3)?);
+        let rows = all(conn, "SELECT award_id, revision, sha256, document FROM credentials ORDER BY revision", |row| {
+            Ok((row.get::<_, Uuid>(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?, row.get::<_, String>(3)?))
+        })?;
+        for (award, revision, sha256, document) in rows {
             if *Sha256::digest(&document) != *sha256 {
                 done.faults.push("a credential is not the one that was signed".into());
             }
             if !signed.contains(&hex(&sha256)) {
                 done.faults.push("a credential is not in the journal".into());
             }
-            credentials.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
+            credentials.entry(award).or_default().push(revision);
         }
         let mut passed = BTreeMap::new();
-        for row in sqlx::query("SELECT attempt_id, outcome FROM attempts WHERE outcome IS NOT NULL").fetch_all(&mut *conn).await? {
-            let outcome: String = row.try_get(1)?;
-            passed.insert(row.try_get::<Uuid, _>(0)?, outcome.contains("\"passed\":true"));
+        let rows = all(conn, "SELECT attempt_id, outcome FROM attempts WHERE outcome IS NOT NULL", |row| Ok((row.get(0)?, row.get(1)?)))?;
+        for (attempt, outcome) in rows {
+            let (attempt, outcome): (Uuid, String) = (attempt, outcome);
+            passed.insert(attempt, outcome.contains("\"passed\":true"));
         }
         for (number, chapter) in self.chapters.iter().enumerate() {
             let attempt = chapter.sitting.attempt.0;
@@ -331,28 +332,31 @@ const STATE: [&str; 5] = [
     "SELECT group_concat(hex(person_id) || next_start_at || fails || COALESCE(passed_version, ''), ';') FROM (SELECT * FROM standings ORDER BY person_id)",
 ];
 
-async fn standing(conn: &mut SqliteConnection, folder: &Path) -> Result<Standing, sqlx::Error> {
+/// All rows of a statement.
+fn all<T>(conn: &Connection, sql: &str, read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> rusqlite::Result<Vec<T>> {
+    conn.prepare(sql)?.query_map([], read)?.collect()
+}
+
+fn standing(conn: &Connection, folder: &Path) -> rusqlite::Result<Standing> {
     let mut standing = Standing::default();
     let mut hash = Sha256::new_with_prefix(std::fs::read(folder.join("signing.jsonl")).unwrap_or_default());
-    standing.programmes = sqlx::query_scalar("SELECT COUNT(*) FROM programmes").fetch_one(&mut *conn).await?;
+    standing.programmes = conn.query_row("SELECT COUNT(*) FROM programmes", [], |row| row.get(0))?;
     let answers = "SELECT attempt_id, position, revision, chosen FROM responses ORDER BY attempt_id, position";
-    for row in sqlx::query(answers).fetch_all(&mut *conn).await? {
-        let (attempt, position, revision, chosen): (Uuid, u16, i64, String) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    for answer in all(conn, answers, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))? {
+        let (attempt, position, revision, chosen): (Uuid, u16, i64, String) = answer;
         hash.update(format!("{attempt}/{position}/{revision}/{chosen};"));
         standing.answers.insert((attempt, position), (revision, chosen));
     }
-    for row in sqlx::query("SELECT attempt_id, state, outcome FROM attempts ORDER BY attempt_id").fetch_all(&mut *conn).await? {
-        let (attempt, state, outcome): (Uuid, String, Option<String>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let attempts = "SELECT attempt_id, state, outcome FROM attempts ORDER BY attempt_id";
+    for attempt in all(conn, attempts, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))? {
+        let (attempt, state, outcome): (Uuid, String, Option<String>) = attempt;
         hash.update(format!("{attempt}/{state}/{outcome:?};"));
         standing.attempts.insert(attempt, (state, outcome));
     }
     let signed = "SELECT p.address, c.revision FROM credentials c JOIN people p ON p.person_id = c.person_id WHERE c.document IS NOT NULL";
-    for row in sqlx::query(signed).fetch_all(&mut *conn).await? {
-        standing.signed.insert((row.try_get(0)?, row.try_get(1)?));
-    }
+    standing.signed.extend(all(conn, signed, |row| Ok((row.get(0)?, row.get(1)?)))?);
     for statement in STATE {
-        let text: Option<String> = sqlx::query_scalar(statement).fetch_one(&mut *conn).await?;
+        let text: Option<String> = conn.query_row(statement, [], |row| row.get(0))?;
         hash.update(text.unwrap_or_default());
     }
     standing.state = hash.finalize().into();
@@ -360,10 +364,7 @@ async fn standing(conn: &mut SqliteConnection, folder: &Path) -> Result<Standing
 }
 
 /// Most tries that any job took.
-pub async fn most_tries(folder: &Path) -> i64 {
-    let options = SqliteConnectOptions::new().filename(folder.join("assay.db"));
-    let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
-    let tries = sqlx::query_scalar("SELECT COALESCE(MAX(tries), 0) FROM jobs").fetch_one(&mut conn).await.unwrap();
-    conn.close().await.unwrap();
-    tries
+pub fn most_tries(folder: &Path) -> i64 {
+    let conn = Connection::open(folder.join("assay.db")).unwrap();
+    conn.query_row("SELECT COALESCE(MAX(tries), 0) FROM jobs", [], |row| row.get(0)).unwrap()
 }

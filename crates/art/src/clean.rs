@@ -70,6 +70,17 @@ fn number(value: f64) -> String {
 
 /// As [`clean_svg`], with another size limit, in bytes.
 pub(crate) fn clean_within(svg: &str, max_bytes: usize) -> Result<Cleaned, Vec<String>> {
+    clean_with(svg, max_bytes, false, |_, _| {})
+}
+
+/// As [`clean_svg`], with another size limit, with letters or without, and with rules beside its own: `also` gets the document and
+/// a way to report a line's fault.
+pub(crate) fn clean_with(
+    svg: &str,
+    max_bytes: usize,
+    lettering: bool,
+    also: impl FnOnce(&Document<'_>, &mut dyn FnMut(Node<'_, '_>, &str)),
+) -> Result<Cleaned, Vec<String>> {
     if svg.len() > max_bytes {
         return Err(vec![format!(
             "the picture has {} bytes and at most {max_bytes} are taken; round its coordinates, simplify its paths",
@@ -79,8 +90,10 @@ pub(crate) fn clean_within(svg: &str, max_bytes: usize) -> Result<Cleaned, Vec<S
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(svg.trim_start_matches('\u{feff}'), options).map_err(|e| vec![parse_fault(&e)])?;
     let mut judge = Judge::new(&document);
+    judge.lettering = lettering;
     let picture = judge.root();
     judge.references();
+    also(&document, &mut |node, words| judge.fault(node, words));
     match (picture, judge.faults.is_empty()) {
         (Some(picture), true) => Ok(picture),
         _ => {
@@ -108,6 +121,8 @@ struct Judge<'a> {
     /// From the author's id to ours (without the hash) and to the element.
     ids: HashMap<&'a str, (usize, Node<'a, 'a>)>,
     faults: Vec<String>,
+    /// Whether `text` is taken.
+    lettering: bool,
 }
 
 /// Stands for the hash in ids until the hash is known; a character that XML cannot contain.
@@ -115,7 +130,7 @@ const HASH: char = '\u{1}';
 
 impl<'a> Judge<'a> {
     fn new(document: &'a Document<'a>) -> Self {
-        let mut judge = Self { document, ids: HashMap::new(), faults: Vec::new() };
+        let mut judge = Self { document, ids: HashMap::new(), faults: Vec::new(), lettering: false };
         for node in document.descendants().filter(Node::is_element) {
             if let Some(id) = node.attribute("id") {
                 let next = judge.ids.len() + 1;
@@ -191,6 +206,9 @@ impl<'a> Judge<'a> {
     fn node(&mut self, node: Node<'a, 'a>, depth: usize, in_mask: bool, out: &mut String) {
         match node.node_type() {
             NodeType::Element => self.element(node, depth, in_mask, out),
+            NodeType::Text if self.lettering && node.parent_element().is_some_and(|p| rules::is_lettering(p.tag_name().name())) => {
+                letters(node.text().unwrap_or_default(), out);
+            }
             NodeType::Text => {
                 if !node.text().unwrap_or_default().trim().is_empty() {
                     self.fault(node, "text between elements is not shown; delete it or put it into <title> or <desc>");
@@ -207,7 +225,7 @@ impl<'a> Judge<'a> {
             let what = format!("<{}> is not an SVG element; delete it, or save as plain SVG without the editor's own data", brief(name));
             return self.fault(node, &what);
         }
-        if !rules::is_element(name) {
+        if !rules::is_element(name) && !(self.lettering && rules::is_lettering(name)) {
             let what = format!("<{}> is not allowed; {}", brief(name), rules::instead_of_element(name));
             return self.fault(node, &what);
         }
@@ -369,6 +387,14 @@ impl<'a> Judge<'a> {
         known.insert(node.id(), sum);
         Some(sum)
     }
+}
+
+/// Words inside `text`, with single blanks; those at the ends part it from a `tspan` beside.
+fn letters(text: &str, out: &mut String) {
+    let inner = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let blank = |there: bool| if there { " " } else { "" };
+    let (before, after) = (text.starts_with(char::is_whitespace), text.ends_with(char::is_whitespace));
+    escape(out, &format!("{}{inner}{}", blank(before), blank(after && !inner.is_empty())));
 }
 
 fn attribute(out: &mut String, name: &str, value: &str) {

@@ -2,6 +2,7 @@
 //!
 //! - [`clean_svg`] takes a picture by somebody else and gives back one that may stand in our pages, or says line by
 //!   line why not.
+//! - [`clean_diagram`] does the same for a lesson's diagram, which may hold letters and follows the page's colours.
 //! - [`badge_svg`] draws the badge of one credential: the programme's art as the field of a medal, the title as its
 //!   legend, the [`hallmark`] struck into its lower edge.
 //! - [`raster`] makes a PNG of either.
@@ -18,6 +19,7 @@ mod cartouche;
 mod chance;
 mod clean;
 mod colour;
+mod diagram;
 mod hallmark;
 mod lettering;
 mod mark;
@@ -28,6 +30,7 @@ mod rules;
 
 pub use badge::{BadgePicture, badge_svg};
 pub use clean::{MAX_SVG_BYTES, clean_svg};
+pub use diagram::{Diagram, clean_diagram};
 pub use hallmark::{Cartouche, Hallmark, hallmark};
 pub use mark::{favicon_svg, logo_svg};
 pub use raster::{Error, MAX_PIXELS, raster};

@@ -51,6 +51,9 @@ const ELEMENTS: &[&str] = &[
     "use",
 ];
 
+/// Elements of diagrams beside those: letters are set in the page's own font.
+const LETTERING: &[&str] = &["text", "tspan"];
+
 const USABLE: &[&str] = &["circle", "ellipse", "g", "line", "path", "polygon", "polyline", "rect", "use"];
 
 const SHAPES: &[&str] = &["circle", "ellipse", "line", "path", "polygon", "polyline", "rect"];
@@ -61,6 +64,11 @@ const RULE: Kind = Kind::Word(&["nonzero", "evenodd"]);
 /// Whether an element may stand inside the picture; a second `svg` may not.
 pub(crate) fn is_element(name: &str) -> bool {
     name != "svg" && ELEMENTS.contains(&name)
+}
+
+/// Whether an element holds letters, which only diagrams have: a badge's are drawn.
+pub(crate) fn is_lettering(name: &str) -> bool {
+    LETTERING.contains(&name)
 }
 
 const PRESENTATION: &[(&str, Kind)] = &[
@@ -87,6 +95,16 @@ const PRESENTATION: &[(&str, Kind)] = &[
     ("transform", Kind::Transform),
     ("vector-effect", Kind::Word(&["none", "non-scaling-stroke"])),
     ("visibility", Kind::Word(&["visible", "hidden"])),
+];
+
+const LETTERS: &[(&str, Kind)] = &[
+    ("x", Kind::Numbers),
+    ("y", Kind::Numbers),
+    ("dx", Kind::Numbers),
+    ("dy", Kind::Numbers),
+    ("font-size", Kind::Numbers),
+    ("font-weight", Kind::Word(&["normal", "bold", "400", "500", "600", "700"])),
+    ("text-anchor", Kind::Word(&["start", "middle", "end"])),
 ];
 
 /// Attributes by element; `*` stands for every shape.
@@ -122,6 +140,8 @@ const GEOMETRY: &[(&str, &[(&str, Kind)])] = &[
     ("line", &[("x1", Kind::Numbers), ("y1", Kind::Numbers), ("x2", Kind::Numbers), ("y2", Kind::Numbers)]),
     ("polyline", &[("points", Kind::Numbers)]),
     ("polygon", &[("points", Kind::Numbers)]),
+    ("text", LETTERS),
+    ("tspan", LETTERS),
     ("*", &[("pathLength", Kind::Numbers)]),
     ("use", &[("href", Kind::Href(USABLE)), ("x", Kind::Numbers), ("y", Kind::Numbers)]),
     (
@@ -212,6 +232,7 @@ pub(crate) fn instead_of_attribute(name: &str) -> &'static str {
     }
     match name {
         "style" => "write its parts as attributes: fill=\"…\", stroke=\"…\"",
+        "font-family" => "delete it: letters are set in the page's own font",
         "class" => "delete it: the picture must look the same in every page",
         "href" | "src" => "only <use> and gradients have it, and only for ids of this picture",
         "filter" => "use gradients and opacity in its place",

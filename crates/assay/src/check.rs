@@ -2,10 +2,11 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use assay_pack::{Coverage, Folder, PackFault, coverage};
+use assay_core::Clock;
+use assay_pack::{Bank, Coverage, Folder, PackFault, Report, coverage};
 use serde::Serialize;
 
-use crate::{failure::Failure, out, packs, progress};
+use crate::{failure::Failure, out, packs, progress, system::SystemClock};
 
 /// Exit status when the folder cannot be read at all.
 const UNREADABLE: u8 = 3;
@@ -30,6 +31,7 @@ struct Findings<'a> {
     faults: &'a [PackFault],
     warnings: &'a [PackFault],
     coverage: Option<&'a Coverage>,
+    bank: Option<&'a Bank>,
 }
 
 /// Runs the subcommand.
@@ -43,7 +45,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
     };
     let spinner = progress::spinner("Reading the pack");
-    let report = packs::check(&files, files.name());
+    let mut report = packs::check(&files, files.name());
+    report.warn_of_reviews(SystemClock.now().rfc3339().get(..10).unwrap_or_default());
     let coverage = report.pack.as_ref().map(coverage);
     spinner.finish_and_clear();
 
@@ -56,15 +59,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
             faults: &report.faults,
             warnings: &report.warnings,
             coverage: coverage.as_ref(),
+            bank: report.bank.as_ref(),
         };
         out::line(serde_json::to_string_pretty(&findings).map_err(|e| Failure::while_doing("the findings cannot be written", e))?);
     } else {
-        print_words(&shown.to_string(), &report.faults, &report.warnings, coverage.as_ref());
+        print_words(&shown.to_string(), &report, coverage.as_ref());
     }
     Ok(if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print_words(folder: &str, faults: &[PackFault], warnings: &[PackFault], coverage: Option<&Coverage>) {
+fn print_words(folder: &str, report: &Report, coverage: Option<&Coverage>) {
+    let Report { faults, warnings, bank, .. } = report;
     let folder = folder.trim_end_matches('/');
     let print = |kind: &str, found: &PackFault| {
         out::line(format_args!("{folder}/{}:{}: {kind}: {}\n    {}", found.file, found.line, found.what, found.instead))
@@ -76,6 +81,9 @@ fn print_words(folder: &str, faults: &[PackFault], warnings: &[PackFault], cover
     }
     if let Some(coverage) = coverage {
         out::line(coverage);
+    }
+    if let Some(bank) = bank.as_ref().filter(|bank| bank.items > 0) {
+        out::line(bank);
     }
     let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     match faults.len() {

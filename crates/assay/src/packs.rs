@@ -50,16 +50,7 @@ fn clean_art(files: &dyn Files) -> Option<Result<String, Vec<PackFault>>> {
     let programme: toml::Table = programme.parse().ok()?;
     let file = programme.get("badge")?.get("art")?.as_str()?;
     let svg = String::from_utf8(files.read(file).ok()?).ok()?;
-    Some(clean_svg(&svg).map_err(|lines| lines.iter().map(|line| art_fault(file, line)).collect()))
-}
-
-/// From "line 3: what; what to do" to a fault with its place.
-fn art_fault(file: &str, sentence: &str) -> PackFault {
-    let placed = sentence.strip_prefix("line ").and_then(|rest| rest.split_once(": "));
-    let placed = placed.and_then(|(line, words)| Some((line.parse().ok()?, words)));
-    let (line, words) = placed.unwrap_or((1, sentence));
-    let (what, instead) = words.split_once("; ").unwrap_or((words, "keep to the safe SVG subset of docs/pack-format.md"));
-    PackFault { file: file.to_owned(), line, what: what.to_owned(), instead: instead.to_owned() }
+    Some(clean_svg(&svg).map_err(|lines| lines.iter().map(|line| PackFault::in_picture(file, line)).collect()))
 }
 
 /// Why a programme cannot be served.

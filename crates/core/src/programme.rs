@@ -30,6 +30,9 @@ pub struct Programme {
     pub objectives: Vec<Objective>,
     /// The learning plan.
     pub courses: Vec<Course>,
+    /// What its words mean, by name. Programmes kept by earlier versions have none.
+    #[serde(default)]
+    pub glossary: Vec<Term>,
     /// Rules of the assessment.
     pub rules: Rules,
     /// Who may sit.
@@ -82,7 +85,7 @@ pub struct Lesson {
     pub id: String,
     /// Name for people.
     pub title: String,
-    /// Reading time in minutes.
+    /// Reading time in minutes, counted from its words.
     pub minutes: u16,
     /// Objectives it teaches.
     pub objectives: Vec<String>,
@@ -114,6 +117,17 @@ pub struct CheckOption {
     pub right: bool,
     /// Why.
     pub rationale: Html,
+}
+
+/// One term of the glossary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Term {
+    /// Slug, its anchor on the glossary's page.
+    pub id: String,
+    /// The term.
+    pub name: String,
+    /// What it means.
+    pub text: Html,
 }
 
 /// Rules of the assessment; every one shown before sign-in, frozen when an attempt starts.

@@ -15,7 +15,7 @@ use std::{
 use ammonia::{Builder, UrlRelative};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-use crate::Html;
+use crate::{Html, fault::is_slug};
 
 /// Deeper containers lose their markup and keep their words, so that no text can make a tower of tags.
 const MAX_DEPTH: usize = 32;
@@ -30,6 +30,16 @@ const BLOCK_TAGS: [&str; 18] =
 
 static INLINE: LazyLock<Builder<'static>> = LazyLock::new(|| builder(INLINE_TAGS.into_iter().collect()));
 
+/// As [`BLOCK`], with links to lessons and glossaries of this server, which only the reader of lessons makes.
+static TEACHING: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut builder = without_filter(INLINE_TAGS.into_iter().chain(BLOCK_TAGS).collect());
+    builder.url_relative(UrlRelative::PassThrough).attribute_filter(|tag, name, value| match (tag, name) {
+        ("a", "href") if !is_link_allowed(value) && !is_own_address(value) => None,
+        _ => kept(tag, name, value),
+    });
+    builder
+});
+
 static BLOCK: LazyLock<Builder<'static>> = LazyLock::new(|| builder(INLINE_TAGS.into_iter().chain(BLOCK_TAGS).collect()));
 
 /// What wide things carry so that they scroll by themselves, by keyboard too. Put on after cleaning, in one fixed order:
@@ -40,6 +50,13 @@ const SCROLLING: [(&str, &str); 2] = [
 ];
 
 fn builder(tags: HashSet<&'static str>) -> Builder<'static> {
+    let mut builder = without_filter(tags);
+    builder.attribute_filter(kept);
+    builder
+}
+
+/// A filter can be set once only.
+fn without_filter(tags: HashSet<&'static str>) -> Builder<'static> {
     let mut attributes: HashMap<&str, HashSet<&str>> = HashMap::new();
     attributes.insert("a", HashSet::from(["href"]));
     attributes.insert("code", HashSet::from(["class"]));
@@ -54,15 +71,18 @@ fn builder(tags: HashSet<&'static str>) -> Builder<'static> {
         .url_schemes(HashSet::from(["https", "mailto"]))
         .url_relative(UrlRelative::Deny)
         .link_rel(Some("noopener noreferrer"))
-        .strip_comments(true)
-        .attribute_filter(|tag, name, value| match (tag, name) {
-            ("code", "class") if !is_language(value) => None,
-            // A tag inside an address would be taken for one by what is put on afterwards.
-            ("a", "href") if value.contains(['<', '>', '"']) => None,
-            ("ol", "start") if !value.bytes().all(|b| b.is_ascii_digit()) => None,
-            _ => Some(Cow::Borrowed(value)),
-        });
+        .strip_comments(true);
     builder
+}
+
+fn kept<'u>(tag: &str, name: &str, value: &'u str) -> Option<Cow<'u, str>> {
+    match (tag, name) {
+        ("code", "class") if !is_language(value) => None,
+        // A tag inside an address would be taken for one by what is put on afterwards.
+        ("a", "href") if value.contains(['<', '>', '"']) => None,
+        ("ol", "start") if !value.bytes().all(|b| b.is_ascii_digit()) => None,
+        _ => Some(Cow::Borrowed(value)),
+    }
 }
 
 fn is_language(class: &str) -> bool {
@@ -99,7 +119,27 @@ pub(crate) fn is_link_allowed(address: &str) -> bool {
         .any(|scheme| address.len() > scheme.len() && address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
 }
 
+/// Whether this is the address of a lesson or of a glossary of this server, and nothing more.
+fn is_own_address(address: &str) -> bool {
+    let Some((programme, rest)) = address.strip_prefix("/programmes/").and_then(|rest| rest.split_once('/')) else { return false };
+    let inside = match (rest.strip_prefix("lessons/"), rest.strip_prefix("glossary")) {
+        (Some(lesson), _) => is_slug(lesson),
+        (None, Some(term)) => term.is_empty() || term.strip_prefix('#').is_some_and(is_slug),
+        (None, None) => false,
+    };
+    is_slug(programme) && inside
+}
+
 pub(crate) fn render_block<'a>(events: impl Iterator<Item = Event<'a>>) -> Html {
+    blocks(&BLOCK, events)
+}
+
+/// As [`render_block`], keeping links that lead to lessons and glossaries of this server.
+pub(crate) fn render_teaching<'a>(events: impl Iterator<Item = Event<'a>>) -> Html {
+    blocks(&TEACHING, events)
+}
+
+fn blocks<'a>(builder: &Builder<'_>, events: impl Iterator<Item = Event<'a>>) -> Html {
     let mut depth = 0_usize;
     let events = events.flat_map(move |event| {
         let within = match &event {
@@ -118,7 +158,7 @@ pub(crate) fn render_block<'a>(events: impl Iterator<Item = Event<'a>>) -> Html 
     });
     let mut out = String::new();
     pulldown_cmark::html::push_html(&mut out, events);
-    Html::trusted(settle(&BLOCK, out.trim_end()))
+    Html::trusted(settle(builder, out.trim_end()))
 }
 
 fn block_event(event: Event<'_>) -> Vec<Event<'_>> {
@@ -230,6 +270,23 @@ mod tests {
             assert!(!is_link_allowed(bad), "{bad}");
         }
         assert!(is_link_allowed("HTTPS://b.example") && is_link_allowed("mailto:a@b.example"));
+    }
+
+    #[test]
+    fn teaching_may_lead_to_lessons_and_terms() {
+        let teach = |address: &str| {
+            let markdown = format!("[a]({address})");
+            render_teaching(Parser::new_ext(&markdown, options())).to_string()
+        };
+        for good in ["/programmes/p/lessons/l-1", "/programmes/p/glossary", "/programmes/p/glossary#cold-start", "https://b.example/"] {
+            assert_eq!(teach(good), format!("<p><a href=\"{good}\" rel=\"noopener noreferrer\">a</a></p>"));
+        }
+        for bad in
+            ["/me", "//b.example/programmes/p/lessons/l", "/programmes/p/lessons/../me", "/programmes/p/glossary?x", "l-1", "javascript:x"]
+        {
+            assert_eq!(teach(bad), "<p><a rel=\"noopener noreferrer\">a</a></p>", "{bad}");
+        }
+        assert_eq!(block("[a](/programmes/p/lessons/l-1)"), "<p><a rel=\"noopener noreferrer\">a</a></p>");
     }
 
     #[test]

@@ -9,10 +9,12 @@ pub mod clean;
 pub mod fault;
 pub mod fields;
 mod key;
+pub mod markdown_glossary;
 pub mod markdown_item;
 pub mod markdown_lesson;
 mod model;
 pub mod task_list;
+pub mod teaching;
 pub mod words;
 
 pub use key::{Key, KeyError, Mark, SealedKey};

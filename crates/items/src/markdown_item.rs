@@ -13,7 +13,7 @@ use crate::{
 /// The largest item file, in bytes.
 pub const MAX_ITEM_BYTES: usize = 64 * 1024;
 
-const FIELDS: [&str; 7] = ["objective", "choose", "barely_competent", "lookup", "source", "family", "enemies"];
+const FIELDS: [&str; 8] = ["objective", "choose", "barely_competent", "lookup", "source", "family", "enemies", "review_by"];
 
 /// What came out of one item file: the item if there is no fault, and what could be read of it in any case.
 #[derive(Clone, Debug)]
@@ -35,6 +35,10 @@ pub struct Outline {
     pub family: Option<Located<String>>,
     /// Its enemies.
     pub enemies: Vec<Located<String>>,
+    /// How well it can be looked up.
+    pub lookup: Option<Lookup>,
+    /// The day by which someone has to look at it again. Not a part of the item: a new day is no new version.
+    pub review_by: Option<Located<String>>,
     /// The question as written.
     pub asked: Option<Asked>,
 }
@@ -70,6 +74,8 @@ pub fn read(id: &str, bytes: &[u8]) -> Reading {
         objective: front.objective.clone(),
         family: front.family.clone(),
         enemies: front.enemies.clone(),
+        lookup: front.lookup,
+        review_by: front.review_by.clone(),
         asked: Some(asked.clone()),
     };
     let item = if faults.is_empty() { assemble(id, front, asked) } else { None };
@@ -122,6 +128,7 @@ struct Front {
     barely_competent: Option<u8>,
     lookup: Option<Lookup>,
     source: Option<String>,
+    review_by: Option<Located<String>>,
 }
 
 impl Front {
@@ -138,7 +145,8 @@ impl Front {
         if let Some(own) = enemies.iter().find(|enemy| enemy.value == id) {
             fields.fault(own.line, "the item is its own enemy", "name other items, or leave `enemies` out");
         }
-        Self { objective, family, enemies, choice, barely_competent, lookup, source }
+        let review_by = fields.text("review_by");
+        Self { objective, family, enemies, choice, barely_competent, lookup, source, review_by }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     Html, clean,
     fault::{Fault, Lines},
     task_list::{self, Asked, Placed},
+    teaching::{self, OwnLink, Part},
 };
 
 /// The heading that ends the teaching.
@@ -14,20 +15,23 @@ pub const CHECKS_HEADING: &str = "Check yourself";
 /// What came out of a lesson's Markdown.
 #[derive(Clone, Debug)]
 pub struct LessonText {
-    /// The teaching.
-    pub body: Html,
+    /// The teaching, in order.
+    pub body: Vec<Part>,
+    /// Its links to other lessons and to the glossary.
+    pub links: Vec<OwnLink>,
+    /// Words in it, code included.
+    pub words: usize,
     /// The questions, complete only where there are no faults.
     pub checks: Vec<Asked>,
     /// Every fault, by line.
     pub faults: Vec<Fault>,
 }
 
-/// Reads a lesson's Markdown, the first line of which has the number `first_line` in its file.
-pub fn read(markdown: &str, first_line: u32) -> LessonText {
+/// Reads the Markdown of a lesson of `programme`, the first line of which has the number `first_line` in its file.
+pub fn read(markdown: &str, first_line: u32, programme: &str) -> LessonText {
     let lines = Lines::new(markdown, first_line);
     let events: Vec<Placed<'_>> = Parser::new_ext(markdown, clean::options()).into_offset_iter().collect();
     let mut faults = Vec::new();
-    task_list::prose(&events, &lines, &mut faults);
     let headings = headings(&events, &lines);
     for heading in &headings {
         if !(2..=4).contains(&heading.level) {
@@ -37,14 +41,17 @@ pub fn read(markdown: &str, first_line: u32) -> LessonText {
     }
     let start = headings.iter().find(|heading| heading.level == 2 && heading.words.eq_ignore_ascii_case(CHECKS_HEADING));
     let teaching = &events[..start.map_or(events.len(), |heading| heading.first)];
-    if task_list::plain(teaching).is_empty() {
+    let (teaching, asking) = events.split_at(teaching.len());
+    task_list::prose(asking, &lines, &mut faults);
+    let words = task_list::plain(teaching);
+    if words.is_empty() {
         faults.push(Fault::new(first_line, "the lesson teaches nothing", "write it below the front matter"));
     }
     let checks = start.map_or_else(Vec::new, |start| checks(&events, start, &headings, &lines, &mut faults));
+    let (body, links) = teaching::read(teaching, &lines, programme, &mut faults);
     faults.sort();
     faults.dedup();
-    let body = clean::render_block(teaching.iter().map(|(event, _)| event.clone()));
-    LessonText { body, checks, faults }
+    LessonText { body, links, words: words.split_whitespace().count(), checks, faults }
 }
 
 /// Renders Markdown without questions, such as a programme's description, and reports what a page would not show.

@@ -239,6 +239,18 @@ pub(crate) fn plain(events: &[Placed<'_>]) -> String {
 
 /// What cleaning would drop or change without a word is a fault, so that no author loses text unseen.
 pub(crate) fn prose(events: &[Placed<'_>], lines: &Lines, faults: &mut Vec<Fault>) {
+    markup(events, lines, "images are not shown: say it in words, or in a table or code block", faults);
+    for (event, range) in events {
+        if let Event::Start(Tag::Link { dest_url, .. }) = event
+            && !clean::is_link_allowed(dest_url)
+        {
+            faults.push(Fault::new(lines.of(range), format!("a link to `{dest_url}`"), "link to https: or mailto: addresses only"));
+        }
+    }
+}
+
+/// As [`prose`], but for links.
+pub(crate) fn markup(events: &[Placed<'_>], lines: &Lines, instead_of_image: &str, faults: &mut Vec<Fault>) {
     let mut last_html = 0;
     for (event, range) in events {
         let line = lines.of(range);
@@ -249,10 +261,7 @@ pub(crate) fn prose(events: &[Placed<'_>], lines: &Lines, faults: &mut Vec<Fault
                 faults.push(Fault::new(line, format!("raw HTML ({tag})"), "write Markdown, or put the words into `backticks`"));
             }
             Event::Start(Tag::Image { .. }) => {
-                faults.push(Fault::new(line, "an image", "images are not shown: say it in words, or in a table or code block"));
-            }
-            Event::Start(Tag::Link { dest_url, .. }) if !clean::is_link_allowed(dest_url) => {
-                faults.push(Fault::new(line, format!("a link to `{dest_url}`"), "link to https: or mailto: addresses only"));
+                faults.push(Fault::new(line, "an image", instead_of_image));
             }
             _ => {}
         }

@@ -1,7 +1,10 @@
 //! Lessons as Markdown: the teaching, the questions at its end, the faults.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use assay_items::markdown_lesson::read;
+use assay_items::{
+    markdown_lesson::{LessonText, read as read_of},
+    teaching::{Part, Target},
+};
 use proptest::prelude::*;
 
 const GOOD: &str = "Words.
@@ -35,6 +38,18 @@ It arrives early.
   > Yes.
 ";
 
+fn read(text: &str, first_line: u32) -> LessonText {
+    read_of(text, first_line, "p")
+}
+
+fn body(lesson: &LessonText) -> String {
+    let part = |part: &Part| match part {
+        Part::Prose(html) => html.to_string(),
+        Part::Diagram(diagram) => format!("({}: {})", diagram.name, diagram.caption),
+    };
+    lesson.body.iter().map(part).collect::<Vec<_>>().join("\n")
+}
+
 fn faults(text: &str) -> Vec<String> {
     read(text, 1).faults.iter().map(ToString::to_string).collect()
 }
@@ -43,9 +58,11 @@ fn faults(text: &str) -> Vec<String> {
 fn a_good_lesson() {
     let lesson = read(GOOD, 10);
     assert_eq!(lesson.faults, []);
-    assert!(lesson.body.as_str().starts_with("<p>Words.</p>\n<h2>First</h2>"));
-    assert!(lesson.body.as_str().ends_with("<h3>Deeper</h3>\n<p>More words.</p>"), "{}", lesson.body);
-    assert!(!lesson.body.as_str().contains("Check"));
+    let body = body(&lesson);
+    assert!(body.starts_with("<p>Words.</p>\n<h2>First</h2>"));
+    assert!(body.ends_with("<h3>Deeper</h3>\n<p>More words.</p>"), "{body}");
+    assert!(!body.contains("Check"));
+    assert_eq!(lesson.words, 9);
     assert_eq!(lesson.checks.len(), 2);
     let check = &lesson.checks[0];
     assert_eq!(check.stem.as_str(), "<p>What happens to the <em>second</em> request?</p>\n<p>It arrives early.</p>");
@@ -59,6 +76,32 @@ fn a_good_lesson() {
 fn a_lesson_without_checks() {
     let lesson = read("Words.\n", 1);
     assert!(lesson.faults.is_empty() && lesson.checks.is_empty());
+}
+
+#[test]
+fn diagrams_and_links_of_the_own_programme() {
+    let lesson = read("See [limits](the-limits).\n\n![How *it* goes](../diagrams/the-way.svg)\n\nThe [term](glossary#cold-start).\n", 3);
+    assert_eq!(lesson.faults, []);
+    let kinds: Vec<bool> = lesson.body.iter().map(|part| matches!(part, Part::Diagram(_))).collect();
+    assert_eq!(kinds, [false, true, false]);
+    assert!(body(&lesson).contains("<a href=\"/programmes/p/lessons/the-limits\""), "{}", body(&lesson));
+    assert!(body(&lesson).contains("(the-way: How <em>it</em> goes)"), "{}", body(&lesson));
+    let links: Vec<_> = lesson.links.iter().map(|link| (link.line, link.to.clone())).collect();
+    assert_eq!(links, [(3, Target::Lesson("the-limits".into())), (7, Target::Term("cold-start".into()))]);
+    for (bad, said) in [
+        ("![a](../diagrams/b.png)", "line 1: a picture from `../diagrams/b.png`"),
+        ("![a](https://b.example/c.svg)", "line 1: a picture from `https://b.example/c.svg`"),
+        ("![](../diagrams/b.svg)", "line 1: a diagram without a caption"),
+        ("Words ![a](../diagrams/b.svg) around.", "line 1: an image; show a diagram of this pack in a paragraph of its own"),
+        ("[a](other.md)", "line 1: a link to `other.md`"),
+        ("[a](/programmes/q/lessons/b)", "line 1: a link to `/programmes/q/lessons/b`"),
+    ] {
+        let found = faults(bad);
+        assert!(found.iter().any(|found| found.starts_with(said)), "{bad}: {found:?}");
+    }
+    // Questions keep to the outside world: an item is read far from its lesson.
+    let asked = faults("W.\n\n## Check yourself\n\n### See [a](b)?\n\n- [x] a\n  > b\n- [ ] c\n  > d\n");
+    assert_eq!(asked.len(), 1, "{asked:?}");
 }
 
 #[test]

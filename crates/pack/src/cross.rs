@@ -7,9 +7,9 @@ use assay_items::task_list::Asked;
 use crate::{
     Findings, ItemFile,
     alike::Likeness,
-    habits,
     lesson_file::LessonReading,
     programme_file::{Draft, PROGRAMME},
+    twins::{self, Vectors},
 };
 
 /// Shorter stems ("Which two are right?") may well be alike and ask different things.
@@ -22,17 +22,14 @@ pub(crate) fn check(draft: &Draft, lessons: &BTreeMap<String, LessonReading>, it
     slugs_and_enemies(items, found);
     taught_and_asked(draft, lessons, items, found);
     blueprint(draft, items, found);
-    likeness(lessons, items, found);
-    for (what, instead) in habits::warnings(items.iter().filter_map(asked)) {
-        found.warn("items/", 1, what, instead);
-    }
+    likeness(draft, lessons, items, found);
 }
 
-fn asked(item: &ItemFile) -> Option<&Asked> {
+pub(crate) fn asked(item: &ItemFile) -> Option<&Asked> {
     item.reading.outline.asked.as_ref()
 }
 
-fn family(item: &ItemFile) -> &str {
+pub(crate) fn family(item: &ItemFile) -> &str {
     item.reading.outline.family.as_ref().map_or(&item.id, |family| &family.value)
 }
 
@@ -185,7 +182,7 @@ fn blueprint(draft: &Draft, items: &[ItemFile], found: &mut Findings) {
     }
 }
 
-fn likeness(lessons: &BTreeMap<String, LessonReading>, items: &[ItemFile], found: &mut Findings) {
+fn likeness(draft: &Draft, lessons: &BTreeMap<String, LessonReading>, items: &[ItemFile], found: &mut Findings) {
     let pool: Vec<(&ItemFile, u32, Likeness)> =
         items.iter().filter_map(|item| asked(item).map(|asked| (item, asked.line, Likeness::of(&asked.stem_words)))).collect();
     for (id, lesson) in lessons {
@@ -197,13 +194,30 @@ fn likeness(lessons: &BTreeMap<String, LessonReading>, items: &[ItemFile], found
             }
         }
     }
+    let language = draft.head.as_ref().map_or("", |head| head.language.as_str());
+    let vectors = Vectors::of(&items.iter().filter_map(asked).collect::<Vec<_>>(), language);
     for (index, (item, line, stem)) in pool.iter().enumerate() {
-        if stem.words.split(' ').count() < TELLING_WORDS {
-            continue;
-        }
-        for (other, _, _) in pool[..index].iter().filter(|(other, _, like)| family(other) != family(item) && like.is_near(stem)) {
-            let what = format!("the stem is nearly that of {}", other.path);
-            found.warn(&item.path, *line, what, "give both one `family`, so that they never meet in a form");
+        let tells = stem.words.split(' ').count() >= TELLING_WORDS;
+        for (at, (other, _, like)) in pool[..index].iter().enumerate().filter(|(_, (other, _, _))| !are_apart(item, other)) {
+            let likeness = vectors.likeness(index, at);
+            let what = if !tells {
+                continue;
+            } else if like.is_near(stem) {
+                format!("the stem is nearly that of {}", other.path)
+            } else if likeness >= twins::ALIKE {
+                format!("this item is much like {} ({:.0} % by its words)", other.path, 100.0 * likeness)
+            } else {
+                continue;
+            };
+            let instead =
+                "make one item of them, or give both one `family` (or name one in the other's `enemies`): they never meet in a form then";
+            found.warn(&item.path, *line, what, instead);
         }
     }
+}
+
+/// Whether a form can never hold both.
+fn are_apart(one: &ItemFile, other: &ItemFile) -> bool {
+    let names = |a: &ItemFile, b: &ItemFile| a.reading.outline.enemies.iter().any(|enemy| enemy.value == b.id);
+    family(one) == family(other) || names(one, other) || names(other, one)
 }

@@ -2,11 +2,13 @@
 
 use assay_core::programme::{CheckOption, KnowledgeCheck, Lesson};
 use assay_items::{
+    Html,
     fault::{Fault, Located, is_slug, text_of},
     fields::{Fields, Node},
     markdown_item::Document,
     markdown_lesson,
     task_list::Asked,
+    teaching::{GLOSSARY, OwnLink, Part},
 };
 
 /// The largest lesson, in bytes.
@@ -15,8 +17,12 @@ pub(crate) const MAX_LESSON_BYTES: usize = 256 * 1024;
 /// As much of a lesson as could be read.
 #[derive(Default)]
 pub(crate) struct LessonReading {
-    /// The lesson, if it has no fault.
+    /// The lesson, if it has no fault; its body is put together when the diagrams are known.
     pub(crate) lesson: Option<Lesson>,
+    /// The teaching, in order.
+    pub(crate) parts: Vec<Part>,
+    /// Links inside the programme.
+    pub(crate) links: Vec<OwnLink>,
     /// Objectives it says it teaches.
     pub(crate) objectives: Vec<Located<String>>,
     /// Its questions, with lines.
@@ -24,7 +30,10 @@ pub(crate) struct LessonReading {
     pub(crate) faults: Vec<Fault>,
 }
 
-pub(crate) fn read(id: &str, bytes: &[u8]) -> LessonReading {
+/// Words that people read in a minute, when they read to learn.
+const WORDS_A_MINUTE: usize = 200;
+
+pub(crate) fn read(id: &str, programme: &str, bytes: &[u8]) -> LessonReading {
     let text = match text_of(bytes, MAX_LESSON_BYTES) {
         Ok(text) => text,
         Err(faults) => return LessonReading { faults, ..LessonReading::default() },
@@ -33,6 +42,9 @@ pub(crate) fn read(id: &str, bytes: &[u8]) -> LessonReading {
     if !is_slug(id) {
         faults.push(Fault::new(1, format!("`{id}` is not a slug"), "name the file with lower-case letters, digits and single hyphens"));
     }
+    if id == GLOSSARY {
+        faults.push(Fault::new(1, "a lesson called `glossary`", "rename it: links that say `glossary` lead to glossary.md"));
+    }
     let document = match Document::split(&text) {
         Ok(document) => document,
         Err(fault) => {
@@ -40,7 +52,7 @@ pub(crate) fn read(id: &str, bytes: &[u8]) -> LessonReading {
             return LessonReading { faults, ..LessonReading::default() };
         }
     };
-    let body = markdown_lesson::read(document.body(), document.body_line());
+    let body = markdown_lesson::read(document.body(), document.body_line(), programme);
     faults.extend(body.faults);
     let front = match document.front() {
         Ok(node) => Front::read(&node, &mut faults),
@@ -50,18 +62,18 @@ pub(crate) fn read(id: &str, bytes: &[u8]) -> LessonReading {
         }
     };
     let objectives = front.objectives.clone();
-    let whole = front.title.zip(front.minutes).zip(front.checked_on).filter(|_| faults.is_empty());
-    let lesson = whole.map(|((title, minutes), checked_on)| Lesson {
+    let whole = front.title.zip(front.checked_on).filter(|_| faults.is_empty());
+    let lesson = whole.map(|(title, checked_on)| Lesson {
         id: id.to_owned(),
         title,
-        minutes,
+        minutes: u16::try_from(body.words.div_ceil(WORDS_A_MINUTE).max(1)).unwrap_or(u16::MAX),
         objectives: objectives.iter().map(|found| found.value.clone()).collect(),
         sources: front.sources,
         checked_on,
-        body: body.body,
+        body: Html::default(),
         checks: body.checks.iter().map(check).collect(),
     });
-    LessonReading { lesson, objectives, checks: body.checks, faults }
+    LessonReading { lesson, parts: body.body, links: body.links, objectives, checks: body.checks, faults }
 }
 
 fn check(asked: &Asked) -> KnowledgeCheck {
@@ -76,7 +88,6 @@ fn check(asked: &Asked) -> KnowledgeCheck {
 #[derive(Default)]
 struct Front {
     title: Option<String>,
-    minutes: Option<u16>,
     objectives: Vec<Located<String>>,
     sources: Vec<String>,
     checked_on: Option<String>,
@@ -84,9 +95,9 @@ struct Front {
 
 impl Front {
     fn read(node: &Node, faults: &mut Vec<Fault>) -> Self {
+        // `minutes` was asked for once; now they are counted, and what is written is not read.
         let mut fields = Fields::new("the front matter", node, &["title", "minutes", "objectives", "sources", "checked_on"], faults);
         let title = fields.required_text("title", "the lesson's name").map(|found| found.value);
-        let minutes = fields.required_whole("minutes", 1, 600).and_then(|found| u16::try_from(found.value).ok());
         let objectives = fields.required_texts("objectives", "what it teaches, such as [domain.name]");
         let sources = fields.required_texts("sources", "the documentation pages it rests on, by name");
         let checked_on = fields.required_text("checked_on", "the day its facts were last checked, such as 2026-11-20");
@@ -94,12 +105,12 @@ impl Front {
             fields.fault(bad.line, format!("`checked_on` is `{}`", bad.value), "write a day of the calendar as YYYY-MM-DD");
         }
         let sources = sources.into_iter().map(|found| found.value).collect();
-        Self { title, minutes, objectives, sources, checked_on: checked_on.map(|found| found.value) }
+        Self { title, objectives, sources, checked_on: checked_on.map(|found| found.value) }
     }
 }
 
 /// A day in the one form of ISO 8601 that people read without thinking.
-fn is_day(text: &str) -> bool {
+pub(crate) fn is_day(text: &str) -> bool {
     text.len() == 10 && text.as_bytes().get(4) == Some(&b'-') && text.parse::<jiff::civil::Date>().is_ok()
 }
 

@@ -7,19 +7,24 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
 
 mod alike;
+mod bank;
 mod contrast;
 mod coverage;
 mod cross;
 mod duration;
 mod files;
+mod guesser;
 mod habits;
+mod language;
 mod lesson_file;
 mod programme_file;
+mod teaching;
 mod toml_file;
+mod twins;
 
 use std::{collections::BTreeMap, fmt};
 
-use assay_core::programme::{BadgeDesign, Course, Programme};
+use assay_core::programme::{BadgeDesign, Course, Programme, Term};
 use assay_items::{
     Item,
     fault::{Fault, is_slug},
@@ -27,8 +32,10 @@ use assay_items::{
 };
 use serde::Serialize;
 
+pub use bank::Bank;
 pub use coverage::{Coverage, DomainCoverage, LookupCounts, ObjectiveCoverage, coverage};
 pub use files::{Files, Folder, MAX_ENTRIES, MAX_FILE_BYTES, Memory, ReadError};
+pub use guesser::{Guess, Guesses};
 
 use crate::{lesson_file::LessonReading, programme_file::PROGRAMME};
 
@@ -59,6 +66,15 @@ impl PackFault {
         Self { file: file.to_owned(), line, what: what.into(), instead: instead.into() }
     }
 
+    /// From the art room's "line 3: what; what to do" to a fault with its place.
+    pub fn in_picture(file: &str, sentence: &str) -> Self {
+        let placed = sentence.strip_prefix("line ").and_then(|rest| rest.split_once(": "));
+        let placed = placed.and_then(|(line, words)| Some((line.parse().ok()?, words)));
+        let (line, words) = placed.unwrap_or((1, sentence));
+        let (what, instead) = words.split_once("; ").unwrap_or((words, "keep to the safe SVG subset of docs/pack-format.md"));
+        Self::new(file, line, what, instead)
+    }
+
     fn in_file(file: &str, fault: Fault) -> Self {
         Self::new(file, fault.line, fault.what, fault.instead)
     }
@@ -79,6 +95,33 @@ pub struct Report {
     pub faults: Vec<PackFault>,
     /// What ought to be looked at; a pack with warnings is sound.
     pub warnings: Vec<PackFault>,
+    /// Items that somebody has to look at again by a day.
+    pub reviews: Vec<Review>,
+    /// The pool as a whole, as far as it could be read; none without a `programme.toml`.
+    pub bank: Option<Bank>,
+}
+
+/// A day by which somebody has to look at an item again: what it asks changes with the years.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Review {
+    /// The day, YYYY-MM-DD.
+    pub by: String,
+    /// Path inside the pack.
+    pub file: String,
+    /// The line.
+    pub line: u32,
+}
+
+impl Report {
+    /// Warns of each item whose day of review is before `today` (YYYY-MM-DD). A pack knows no clock, so it is told the day.
+    pub fn warn_of_reviews(&mut self, today: &str) {
+        for review in self.reviews.iter().filter(|review| review.by.as_str() < today) {
+            let what = format!("this item was to be looked at again by {}", review.by);
+            let instead = "look its facts up, mend the item, and write the next day into `review_by`";
+            self.warnings.push(PackFault::new(&review.file, review.line, what, instead));
+        }
+        self.warnings.sort();
+    }
 }
 
 /// Reads a pack for use. `id` becomes the programme's id: the folder's name, as a rule.
@@ -107,21 +150,43 @@ pub fn check(files: &dyn Files, id: &str) -> Report {
             None
         }
     };
-    let lessons = read_lessons(files, &mut found);
+    let mut lessons = read_lessons(files, id, &mut found);
+    let diagrams = teaching::read_diagrams(files, &mut found);
+    let glossary = teaching::read_glossary(files, id, &mut found);
+    teaching::set_bodies(&mut lessons, &diagrams, &mut found);
+    teaching::check_links(&lessons, &glossary, &mut found);
     let items = read_items(files, &mut found);
+    let reviews = reviews(&items, &mut found);
     let art = draft.as_ref().and_then(|draft| read_art(files, draft, &mut found));
-    if let Some(draft) = &draft {
+    let bank = draft.as_ref().map(|draft| {
         cross::check(draft, &lessons, &items, &mut found);
-    }
+        bank::look(draft, &lessons, &items, files, &mut found)
+    });
     found.faults.sort();
     found.faults.dedup();
     found.warnings.sort();
     found.warnings.dedup();
-    let pack = draft.filter(|_| found.faults.is_empty()).and_then(|draft| assemble(id, draft, lessons, items, art?));
+    let pack =
+        draft.filter(|_| found.faults.is_empty()).and_then(|draft| assemble(id, draft, lessons, teaching::terms(glossary), items, art?));
     if pack.is_none() && found.faults.is_empty() {
         found.fault(PROGRAMME, 1, "the pack is not complete", "compare it with docs/pack-format.md");
     }
-    Report { pack, faults: found.faults, warnings: found.warnings }
+    Report { pack, faults: found.faults, warnings: found.warnings, reviews, bank }
+}
+
+fn reviews(items: &[ItemFile], found: &mut Findings) -> Vec<Review> {
+    let mut reviews = Vec::new();
+    for item in items {
+        let Some(day) = &item.reading.outline.review_by else { continue };
+        if lesson_file::is_day(&day.value) {
+            reviews.push(Review { by: day.value.clone(), file: item.path.clone(), line: day.line });
+        } else {
+            let what = format!("`review_by` is `{}`", day.value);
+            found.fault(&item.path, day.line, what, "write a day of the calendar as YYYY-MM-DD");
+        }
+    }
+    reviews.sort();
+    reviews
 }
 
 #[derive(Default)]
@@ -163,7 +228,7 @@ fn list(files: &dyn Files, folder: &str, found: &mut Findings) -> Vec<String> {
     }
 }
 
-fn read_lessons(files: &dyn Files, found: &mut Findings) -> BTreeMap<String, LessonReading> {
+fn read_lessons(files: &dyn Files, programme: &str, found: &mut Findings) -> BTreeMap<String, LessonReading> {
     let mut lessons = BTreeMap::new();
     for name in list(files, "lessons", found) {
         let path = format!("lessons/{name}");
@@ -173,7 +238,7 @@ fn read_lessons(files: &dyn Files, found: &mut Findings) -> BTreeMap<String, Les
         };
         match files.read(&path) {
             Ok(bytes) => {
-                let mut reading = lesson_file::read(id, &bytes);
+                let mut reading = lesson_file::read(id, programme, &bytes);
                 found.in_file(&path, std::mem::take(&mut reading.faults));
                 lessons.insert(id.to_owned(), reading);
             }
@@ -245,6 +310,7 @@ fn assemble(
     id: &str,
     draft: programme_file::Draft,
     mut lessons: BTreeMap<String, LessonReading>,
+    glossary: Vec<Term>,
     items: Vec<ItemFile>,
     art_svg: String,
 ) -> Option<Pack> {
@@ -267,6 +333,7 @@ fn assemble(
         domains: draft.domains.into_iter().map(|found| found.value).collect(),
         objectives: draft.objectives.into_iter().map(|found| found.value).collect(),
         courses,
+        glossary,
         rules: draft.rules?,
         entry: draft.entry?,
         badge: BadgeDesign {

@@ -99,7 +99,7 @@ fn toml_syntax_unknown_names_and_wrong_types() {
 #[test]
 fn several_faults_at_once() {
     let mut files = with("programme.toml", "language = \"en\"", "language = \"English\"");
-    files.insert("lessons/one.md", small::LESSON.replace("minutes: 5", "minutes: many"));
+    files.insert("lessons/one.md", small::LESSON.replace("2026-11-20", "last week"));
     files.insert("items/beta/beta-1.md", small::item("beta-1", "beta.two").replace("60", "100"));
     files.insert("badge.svg", "no picture");
     assert_faults(
@@ -107,7 +107,7 @@ fn several_faults_at_once() {
         &[
             "badge.svg:1: the badge art is not an SVG",
             "items/beta/beta-1.md:3: `barely_competent` is 100; write a whole number from 1 to 99",
-            "lessons/one.md:3: `minutes` is text",
+            "lessons/one.md:5: `checked_on` is `last week`",
             "programme.toml:9: `language` is `English`; write a language tag",
         ],
     );
@@ -203,11 +203,11 @@ fn lessons_and_courses() {
     );
     assert_faults(
         &with("lessons/one.md", "beta.two", "beta.nine"),
-        &["lessons/one.md:4: there is no objective `beta.nine`; name one of programme.toml"],
+        &["lessons/one.md:3: there is no objective `beta.nine`; name one of programme.toml"],
     );
-    assert_faults(&with("lessons/one.md", "2026-11-20", "2026-02-30"), &["lessons/one.md:6: `checked_on` is `2026-02-30`"]);
+    assert_faults(&with("lessons/one.md", "2026-11-20", "2026-02-30"), &["lessons/one.md:5: `checked_on` is `2026-02-30`"]);
     assert_faults(&with("lessons/one.md", "sources: [\"Some Guide\"]\n", ""), &["lessons/one.md:2: the front matter has no `sources`"]);
-    assert_faults(&with("lessons/one.md", "  > No.", ""), &["lessons/one.md:17: this option has no rationale"]);
+    assert_faults(&with("lessons/one.md", "  > No.", ""), &["lessons/one.md:16: this option has no rationale"]);
     let mut files = small::pack();
     files.insert("lessons/notes.txt", "x");
     assert_faults(&files, &["lessons/notes.txt:1: this is not a lesson"]);
@@ -265,7 +265,7 @@ fn too_few_families_for_the_blueprint() {
 
 #[test]
 fn the_pool_must_not_hold_a_knowledge_check() {
-    let expected = "lessons/one.md:13: this question is also in the pool (items/alpha/alpha-1.md); ask something else";
+    let expected = "lessons/one.md:12: this question is also in the pool (items/alpha/alpha-1.md); ask something else";
     assert_faults(&with("items/alpha/alpha-1.md", "What is the use of alpha-1?", "How does *one* begin"), &[expected]);
     let long = "A caller waits for one minute and then gives up. What does the function do in the meantime and after it?";
     let mut files = with("items/alpha/alpha-1.md", "What is the use of alpha-1?", long);
@@ -326,4 +326,44 @@ fn warnings_leave_a_pack_sound() {
         );
     }
     assert_warning(&files, "items/:1: family `both` spans the domains alpha, beta");
+}
+
+#[test]
+fn diagrams_links_and_terms_are_looked_up() {
+    let lesson = |text: &str| with("lessons/one.md", "Teaching.", text);
+    assert_faults(
+        &lesson("See [three](three)."),
+        &["lessons/one.md:8: a link to the lesson `three`, which is not there; write lessons/three.md"],
+    );
+    assert_faults(&lesson("See [odd](glossary#odd)."), &["lessons/one.md:8: a link to the term `odd`, which is not explained"]);
+    assert_faults(&lesson("See [it](glossary)."), &["lessons/one.md:8: a link to the glossary, which is not there; write glossary.md"]);
+    assert_faults(&lesson("![a](../diagrams/b.svg)"), &["lessons/one.md:8: there is no diagram `b`; draw diagrams/b.svg"]);
+
+    let mut files = lesson("![a](../diagrams/b.svg)\n\n![a](../diagrams/b.svg)");
+    files.insert("diagrams/b.svg", small::DIAGRAM);
+    assert_faults(&files, &["lessons/one.md:10: the diagram `b` is shown twice"]);
+    let mut files = lesson("![a](../diagrams/b.svg)");
+    files.insert("diagrams/b.svg", small::DIAGRAM.replace("<text", "<script/>\n<text").replace("<desc>From here to there.</desc>", ""));
+    assert_faults(&files, &["diagrams/b.svg:1: the diagram has no <desc>; add it", "diagrams/b.svg:3: <script> is not allowed; delete it"]);
+    files.insert("diagrams/b.svg", [0xff, 0xfe]);
+    files.insert("diagrams/c.png", "x");
+    assert_faults(&files, &["diagrams/b.svg:1: it is not UTF-8", "diagrams/c.png:1: this is not a diagram"]);
+
+    let mut files = small::pack();
+    files.insert("diagrams/b.svg", small::DIAGRAM);
+    assert_warning(&files, "diagrams/b.svg:1: this diagram is in no lesson; show it in a lesson, `![caption](../diagrams/b.svg)`");
+    files.insert("glossary.md", "## A\n\nSee [b](three).\n");
+    assert_faults(&files, &["glossary.md:3: a link to the lesson `three`, which is not there"]);
+    files.insert("glossary.md", "Words.\n");
+    assert_faults(&files, &["glossary.md:1: text above the first term"]);
+    let mut files = small::pack();
+    files.insert("lessons/glossary.md", small::LESSON);
+    files.insert("programme.toml", small::PROGRAMME.replace("\"two\"]", "\"two\", \"glossary\"]"));
+    assert_faults(&files, &["lessons/glossary.md:1: a lesson called `glossary`; rename it"]);
+}
+
+#[test]
+fn a_day_of_review_is_a_day() {
+    let files = with("items/alpha/alpha-1.md", "lookup: partly", "lookup: partly\nreview_by: next spring");
+    assert_faults(&files, &["items/alpha/alpha-1.md:5: `review_by` is `next spring`; write a day of the calendar as YYYY-MM-DD"]);
 }

@@ -21,10 +21,53 @@ fn the_small_pack_passes_with_defaults() {
     assert_eq!(programme.lessons().map(|lesson| lesson.id.as_str()).collect::<Vec<_>>(), ["one", "two"]);
     assert_eq!(programme.domain_of("beta.two").unwrap().id, "beta");
     let lesson = programme.lesson("one").unwrap();
-    assert_eq!((lesson.minutes, lesson.checked_on.as_str(), lesson.checks.len()), (5, "2026-11-20", 1));
+    assert_eq!((lesson.minutes, lesson.checked_on.as_str(), lesson.checks.len()), (1, "2026-11-20", 1));
     assert!(lesson.checks[0].options[0].right);
     assert_eq!(pack.items.iter().map(|item| item.id.0.as_str()).collect::<Vec<_>>(), small::ITEMS.map(|(_, id, _)| id));
     assert!(programme.badge.art_svg.starts_with("<svg"));
+}
+
+#[test]
+fn diagrams_terms_and_links_become_pages() {
+    let mut files = small::pack();
+    let teaching = "See [two](two) and the [term](glossary#odd-term).\n\n![How *it* goes](../diagrams/way.svg)\n";
+    let long = format!("{teaching}\n{}\n", "word ".repeat(400));
+    files.insert("lessons/one.md", small::LESSON.replace("NAME", "one").replace("Teaching.\n", &long));
+    files.insert("diagrams/way.svg", small::DIAGRAM);
+    files.insert("glossary.md", "## Odd term\n\nIt is odd, see [one](one).\n\n## a first\n\nBy name.\n");
+    let report = check(&files, "small");
+    assert_eq!((report.faults, report.warnings), (vec![], vec![]));
+    let programme = report.pack.unwrap().programme;
+    let lesson = programme.lesson("one").unwrap();
+    // 400 words and the nine above, 200 a minute.
+    assert_eq!(lesson.minutes, 3);
+    let body = lesson.body.as_str();
+    assert!(body.contains("<a href=\"/programmes/small/lessons/two\""), "{body}");
+    assert!(body.contains("<a href=\"/programmes/small/glossary#odd-term\""), "{body}");
+    assert!(body.contains("<figure class=\"diagram\"><svg ") && body.contains("<figcaption>How <em>it</em> goes</figcaption></figure>"));
+    let terms: Vec<_> = programme.glossary.iter().map(|term| (term.id.as_str(), term.name.as_str())).collect();
+    assert_eq!(terms, [("a-first", "a first"), ("odd-term", "Odd term")]);
+    // A programme kept by an earlier version has no glossary, and is read all the same.
+    let mut kept = serde_json::to_value(&programme).unwrap();
+    kept.as_object_mut().unwrap().remove("glossary");
+    let read: assay_core::programme::Programme = serde_json::from_value(kept).unwrap();
+    assert!(read.glossary.is_empty());
+}
+
+#[test]
+fn a_day_of_review_warns_when_it_is_past_and_makes_no_new_version() {
+    let mut files = small::pack();
+    let before = read(&files, "small").unwrap().items[0].version.clone();
+    let item = small::item("alpha-1", "alpha.one").replace("lookup: partly", "lookup: partly\nreview_by: 2027-01-31");
+    files.insert("items/alpha/alpha-1.md", item);
+    let mut report = check(&files, "small");
+    report.warn_of_reviews("2027-01-31");
+    assert_eq!(report.warnings, []);
+    report.warn_of_reviews("2027-02-01");
+    assert!(
+        report.warnings[0].to_string().starts_with("items/alpha/alpha-1.md:5: this item was to be looked at again by 2027-01-31; look")
+    );
+    assert_eq!(report.pack.unwrap().items[0].version, before);
 }
 
 #[test]

@@ -8,7 +8,7 @@ pub enum StoreError {
     Busy,
     /// The database did not answer or refused to write: nothing was acknowledged.
     #[error("the database is not available: {0}")]
-    Unavailable(#[from] sqlx::Error),
+    Unavailable(EngineError),
     /// The database could not be opened as it must be.
     #[error("the database at {path} cannot be used: {reason}")]
     CannotOpen {
@@ -33,5 +33,31 @@ pub enum StoreError {
 impl StoreError {
     pub(crate) fn unreadable(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
         move |e| Self::Unreadable { what, reason: e.to_string() }
+    }
+}
+
+/// What an engine said.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The embedded one.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// The server, or the way to it.
+    #[error(transparent)]
+    Postgres(#[from] sqlx::Error),
+    /// Why what was done was not kept.
+    #[error("{0}")]
+    Words(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.into())
     }
 }

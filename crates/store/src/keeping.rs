@@ -1,11 +1,13 @@
 //! A database taken to a file of its own, as of one moment, while others write; and a look at such a file.
 
-use std::{ops::ControlFlow, path::Path, time::Duration};
-
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+use std::{ops::ControlFlow, path::Path};
 
 use crate::{
     StoreError,
+    engine::sqlite::{
+        conn::{Conn, Opening, Row, query},
+        schema,
+    },
     moving::{self, BATCH, MoveError, Place, Progress, Watch},
 };
 
@@ -22,7 +24,7 @@ pub struct Look {
 
 /// The schema that this program works with.
 pub fn own_schema() -> i64 {
-    sqlx::migrate!("migrations/sqlite").iter().map(|m| m.version).max().unwrap_or(0)
+    schema::newest().unwrap_or(0)
 }
 
 /// Takes everything that is committed at one moment to a new file. Writers are not held up: with the embedded engine by its own
@@ -34,12 +36,12 @@ pub fn own_schema() -> i64 {
 pub async fn snapshot(from: &Place, to: &Path, watch: Watch<'_>) -> Result<(), MoveError> {
     match from {
         Place::File(file) => {
+            let mut conn = visitor(file)?;
             // A new file takes this setting over: else pages that were split keep a second copy of what an erasure overwrites later.
-            let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(5));
-            let mut conn = options.pragma("secure_delete", "ON").connect().await.map_err(|e| cannot(file, e))?;
+            conn.batch("PRAGMA secure_delete = ON")?;
             let name = to.to_str().ok_or_else(|| cannot(to, "its name is not UTF-8; name another folder"))?;
-            sqlx::query("VACUUM INTO $1").bind(name).execute(&mut conn).await.map_err(|e| cannot(file, e))?;
-            conn.close().await?;
+            query("VACUUM INTO $1").bind(name).execute(&mut conn).await.map_err(|e| cannot(file, e))?;
+            conn.close()?;
         }
         Place::Server(..) => {
             moving::copy_beside(from, &Place::File(to.to_owned()), BATCH, watch).await?;
@@ -61,26 +63,26 @@ pub async fn snapshot_unwatched(from: &Place, to: &Path) -> Result<(), MoveError
 /// # Errors
 /// When it is damaged, or no database of this program.
 pub async fn look(file: &Path) -> Result<Look, StoreError> {
-    let mut conn = reader(file).await?;
-    let broken = |e: sqlx::Error| cannot(file, e);
-    let sound: String = sqlx::query("PRAGMA integrity_check").fetch_one(&mut conn).await.and_then(|row| row.try_get(0)).map_err(broken)?;
+    let mut conn = visitor(file)?;
+    let broken = |e: StoreError| cannot(file, e);
+    let sound: String = query("PRAGMA integrity_check").fetch_one(&mut conn).await.and_then(|row| row.try_get(0)).map_err(broken)?;
     if sound != "ok" {
         return Err(cannot(file, format!("it is damaged: {sound}")));
     }
-    let found = schema(&mut conn, file).await?;
+    let found = number(&mut conn, file).await?;
     let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\' ORDER BY name";
     let mut tables = Vec::new();
-    for row in sqlx::query(names).fetch_all(&mut conn).await.map_err(broken)? {
+    for row in query(names).fetch_all(&mut conn).await.map_err(broken)? {
         let name: String = row.try_get(0)?;
         // Safe: a name that the schema itself has, quoted.
-        let count = AssertSqlSafe(format!("SELECT COUNT(*) FROM \"{}\"", name.replace('"', "\"\"")));
-        let rows: i64 = sqlx::query(count).fetch_one(&mut conn).await.and_then(|row| row.try_get(0)).map_err(broken)?;
+        let count = format!("SELECT COUNT(*) FROM \"{}\"", name.replace('"', "\"\""));
+        let rows: i64 = query(&count).fetch_one(&mut conn).await.and_then(|row| row.try_get(0)).map_err(broken)?;
         tables.push((name, u64::try_from(rows).unwrap_or(0)));
     }
-    let mark = "SELECT COUNT(*) FROM installation WHERE name = 'moving'";
     // A schema older than that table knows no such copies.
-    let marked = sqlx::query(mark).fetch_one(&mut conn).await.and_then(|row| row.try_get::<i64, _>(0)).unwrap_or(0);
-    conn.close().await?;
+    let mark = "SELECT COUNT(*) FROM installation WHERE name = 'moving'";
+    let marked = query(mark).fetch_one(&mut conn).await.and_then(|row| row.try_get::<i64>(0)).unwrap_or(0);
+    conn.close()?;
     Ok(Look { schema: found, tables, half_filled: marked > 0 })
 }
 
@@ -89,21 +91,20 @@ pub async fn look(file: &Path) -> Result<Look, StoreError> {
 /// # Errors
 /// When it is no database of this program.
 pub async fn schema_of(file: &Path) -> Result<i64, StoreError> {
-    let mut conn = reader(file).await?;
-    let found = schema(&mut conn, file).await?;
-    conn.close().await?;
+    let mut conn = visitor(file)?;
+    let found = number(&mut conn, file).await?;
+    conn.close()?;
     Ok(found)
 }
 
-async fn schema(conn: &mut SqliteConnection, file: &Path) -> Result<i64, StoreError> {
-    let row = sqlx::query("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(conn).await.map_err(|e| cannot(file, e))?;
+async fn number(conn: &mut Conn, file: &Path) -> Result<i64, StoreError> {
+    let row = query("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(conn).await.map_err(|e| cannot(file, e))?;
     let found: Option<i64> = row.try_get(0)?;
     found.ok_or_else(|| cannot(file, "it is empty"))
 }
 
-async fn reader(file: &Path) -> Result<SqliteConnection, StoreError> {
-    let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(5));
-    options.connect().await.map_err(|e| cannot(file, e))
+fn visitor(file: &Path) -> Result<Conn, StoreError> {
+    Opening { file: file.to_owned(), vfs: None, full_sync: true }.visitor().map_err(|e| cannot(file, e))
 }
 
 fn cannot(file: &Path, reason: impl std::fmt::Display) -> StoreError {

@@ -26,4 +26,4 @@ pub mod queries;
 
 pub use bell::{Bell, Listener};
 pub use engine::{Apply, Command, Promise, Query, Store, create_database, sqlite::SqliteTuning};
-pub use error::StoreError;
+pub use error::{EngineError, StoreError};

@@ -23,6 +23,7 @@ pub fn app(app: App) -> Router {
         .route("/programmes/{programme}", get(programme::programme))
         .route("/programmes/{programme}/standard", get(programme::standard))
         .route("/programmes/{programme}/badge.svg", get(programme::art))
+        .route("/programmes/{programme}/glossary", get(programme::glossary))
         .route("/programmes/{programme}/lessons/{lesson}", get(lesson::lesson).post(lesson::mark))
         // Signing in.
         .route("/sign-in", get(sign_in::ask).post(sign_in::send))

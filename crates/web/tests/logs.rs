@@ -109,9 +109,13 @@ async fn no_log_line_holds_anything_personal_or_secret() {
     let secrets = story(None).await;
     let log = String::from_utf8_lossy(&CAPTURED.0.lock().unwrap()).into_owned();
     // It was listened to: all rooms, at the level of debugging, and requests with all that ties their lines together.
-    for part in
-        ["\"level\":\"DEBUG\"", "sqlx", "\"target\":\"assay_web::told\"", "/attempts/{attempt}/questions/{position}/answer", "\"ms\":"]
-    {
+    for part in [
+        "\"level\":\"DEBUG\"",
+        "assay_store::sql",
+        "\"target\":\"assay_web::told\"",
+        "/attempts/{attempt}/questions/{position}/answer",
+        "\"ms\":",
+    ] {
         assert!(log.contains(part), "{part} is not in the log");
     }
     let answered =

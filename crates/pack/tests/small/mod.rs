@@ -58,7 +58,6 @@ art = "badge.svg"
 
 pub(crate) const LESSON: &str = "---
 title: Lesson
-minutes: 5
 objectives: [alpha.one, beta.two]
 sources: [\"Some Guide\"]
 checked_on: 2026-11-20
@@ -75,6 +74,11 @@ Teaching.
 - [ ] Badly.
   > No.
 ";
+
+#[allow(dead_code, reason = "not every test has diagrams")]
+pub(crate) const DIAGRAM: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 100 50\">
+<title>The way</title><desc>From here to there.</desc>
+<path d=\"M0 0 L9 9\" stroke=\"currentColor\"/><text x=\"1\" y=\"20\">here</text></svg>";
 
 pub(crate) const ITEM: &str = "---
 objective: OBJECTIVE

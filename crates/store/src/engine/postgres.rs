@@ -13,22 +13,23 @@ use std::{
 };
 
 use sqlx::{
-    PgConnection, PgPool,
+    PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use tokio::time::Instant;
 
 use super::{Apply, Command, Query};
-use crate::StoreError;
+use crate::{EngineError, StoreError};
 
+mod conn;
 mod durability;
 mod notice;
 
 pub use durability::Promise;
 
-/// The connection that `ops` is compiled with here.
-pub(crate) type Conn = PgConnection;
+pub(crate) use conn::Conn;
+use conn::{EngineRow, Row, query};
 
 /// What this engine says differently.
 mod dialect {
@@ -203,7 +204,7 @@ impl Shared {
         ended?;
         if let Some(words) = warned {
             // "canceling wait for synchronous replication" comes with success: here it is none.
-            return Err(StoreError::Unavailable(sqlx::Error::Protocol(format!("the commit was not confirmed: {words}"))));
+            return Err(StoreError::Unavailable(EngineError::Words(format!("the commit was not confirmed: {words}"))));
         }
         Ok(answer)
     }
@@ -241,7 +242,7 @@ async fn migrated(migrator: &sqlx::migrate::Migrator, writers: &PgPool, pooled: 
 /// 40001 serialization failure, 40P01 deadlock, 23505 a unique key that another transaction took meanwhile (the second time it is seen
 /// and decided on): nothing was done, and doing it again is right.
 fn was_in_the_way(error: &StoreError) -> bool {
-    let StoreError::Unavailable(sqlx::Error::Database(error)) = error else { return false };
+    let StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Database(error))) = error else { return false };
     matches!(error.code().as_deref(), Some("40001" | "40P01" | "23505"))
 }
 
@@ -249,7 +250,7 @@ fn busy(error: sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::PoolTimedOut => StoreError::Busy,
         sqlx::Error::PoolClosed => StoreError::Closed,
-        other => StoreError::Unavailable(other),
+        other => other.into(),
     }
 }
 

@@ -33,11 +33,11 @@ fn every_statement_is_in_its_files_list() {
     assert!(all > 80, "{all}");
 }
 
-async fn embedded() -> (tempfile::TempDir, sqlx::SqliteConnection) {
+pub(crate) async fn embedded() -> (tempfile::TempDir, rusqlite::Connection) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("assay.db");
     crate::Store::open_sqlite(&file).await.unwrap().close().await;
-    let conn = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    let conn = rusqlite::Connection::open(&file).unwrap();
     (folder, conn)
 }
 
@@ -57,9 +57,9 @@ pub(crate) async fn server() -> Option<sqlx::PgConnection> {
 
 #[tokio::test]
 async fn every_statement_is_prepared_on_both_engines() {
-    let (_folder, mut conn) = embedded().await;
+    let (_folder, conn) = embedded().await;
     for (file, sql) in sqlite::statements() {
-        let prepared = (&mut conn).prepare(sqlx::SqlStr::from_static(sql)).await;
+        let prepared = conn.prepare(sql);
         assert!(prepared.is_ok(), "{file}.rs on SQLite: {}\n{sql}", prepared.err().unwrap());
     }
     let Some(mut conn) = server().await else { return };
@@ -74,12 +74,12 @@ async fn every_statement_is_prepared_on_both_engines() {
 /// Statements that run while a person sits, looks at a badge or is issued one: none may read a whole table, however many rows it has.
 #[tokio::test]
 async fn no_statement_reads_a_whole_table_but_the_named_ones() {
-    let (_folder, mut conn) = embedded().await;
+    let (_folder, conn) = embedded().await;
     let mut scans = BTreeSet::new();
     for (file, sql) in sqlite::statements() {
-        let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(&mut conn).await.unwrap();
-        for row in plan {
-            let step: String = row.get("detail");
+        let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = plan.raw_query().mapped(|row| row.get::<_, String>("detail")).collect::<Result<Vec<_>, _>>().unwrap();
+        for step in steps {
             let short = PARTIAL.iter().any(|index| step.contains(index));
             if step.starts_with("SCAN") && !step.contains("CONSTANT ROW") && !short {
                 scans.insert(format!("{file}: {step}: {}", sql.chars().take(60).collect::<String>()));
@@ -106,8 +106,8 @@ type Table = (BTreeMap<String, (String, bool)>, BTreeSet<String>);
 
 #[tokio::test]
 async fn both_engines_have_the_same_schema() {
-    let (_folder, mut conn) = embedded().await;
-    let embedded = embedded_schema(&mut conn).await;
+    let (_folder, conn) = embedded().await;
+    let embedded = embedded_schema(&conn);
     assert!(embedded.len() > 20);
     let Some(mut conn) = server().await else { return };
     let server = server_schema(&mut conn).await;
@@ -118,16 +118,21 @@ async fn both_engines_have_the_same_schema() {
 }
 
 /// Columns with kind and whether they may be empty; unique keys as lists of columns, partial ones marked.
-async fn embedded_schema(conn: &mut sqlx::SqliteConnection) -> BTreeMap<String, Table> {
+fn embedded_schema(conn: &rusqlite::Connection) -> BTreeMap<String, Table> {
     let mut schema = BTreeMap::new();
     let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> '_sqlx_migrations'";
-    for row in sqlx::query(tables).fetch_all(&mut *conn).await.unwrap() {
-        let table: String = row.get(0);
+    let names = |sql: &str, of: &[&str]| -> Vec<String> {
+        let mut statement = conn.prepare(sql).unwrap();
+        let names = statement.query_map(rusqlite::params_from_iter(of), |row| row.get(0)).unwrap();
+        names.collect::<Result<_, _>>().unwrap()
+    };
+    for table in names(tables, &[]) {
         let mut columns = BTreeMap::new();
         let mut primary = Vec::new();
-        let about = sqlx::query("SELECT name, type, \"notnull\", pk FROM pragma_table_info($1)").bind(&table).fetch_all(&mut *conn).await;
-        for column in about.unwrap() {
-            let (name, kind, required, key): (String, String, i64, i64) = (column.get(0), column.get(1), column.get(2), column.get(3));
+        let mut about = conn.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info($1)").unwrap();
+        let about = about.query_map([&table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+        for column in about {
+            let (name, kind, required, key): (String, String, i64, i64) = column.unwrap();
             if key > 0 {
                 primary.push((key, name.clone()));
             }
@@ -135,12 +140,13 @@ async fn embedded_schema(conn: &mut sqlx::SqliteConnection) -> BTreeMap<String, 
         }
         primary.sort();
         let mut unique = BTreeSet::from([primary.into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(",")]);
-        let indexes = sqlx::query("SELECT name, partial FROM pragma_index_list($1) WHERE \"unique\" = 1 AND origin <> 'pk'");
-        for index in indexes.bind(&table).fetch_all(&mut *conn).await.unwrap() {
-            let (name, partial): (String, i64) = (index.get(0), index.get(1));
-            let of = sqlx::query("SELECT name FROM pragma_index_info($1) ORDER BY seqno").bind(&name).fetch_all(&mut *conn).await.unwrap();
-            let of: Vec<String> = of.iter().map(|row| row.get(0)).collect();
-            unique.insert(format!("{}{}", of.join(","), if partial != 0 { " where" } else { "" }));
+        for (partial, mark) in [("0", ""), ("1", " where")] {
+            let indexes =
+                "SELECT name FROM pragma_index_list($1) WHERE \"unique\" = 1 AND origin <> 'pk' AND partial = CAST($2 AS INTEGER)";
+            for index in names(indexes, &[&table, partial]) {
+                let of = names("SELECT name FROM pragma_index_info($1) ORDER BY seqno", &[&index]);
+                unique.insert(format!("{}{mark}", of.join(",")));
+            }
         }
         schema.insert(table, (columns, unique));
     }

@@ -4,9 +4,8 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use sha2::{Digest, Sha256};
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, SqliteConnection,
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row,
     postgres::{PgConnectOptions, PgRow},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous},
 };
 use uuid::Uuid;
 
@@ -14,7 +13,13 @@ use super::{
     Kind, MoveError,
     tables::{TABLES, Table},
 };
-use crate::{Promise, Store, StoreError};
+use crate::{
+    Promise, Store, StoreError,
+    engine::sqlite::{
+        conn::{Bound, Conn, EngineRow, Opening, Row as _, query},
+        schema,
+    },
+};
 
 /// Marks a target as half filled; the value is the fingerprint of what is being copied into it.
 pub(super) const MARK: &str = "moving";
@@ -100,18 +105,8 @@ pub(super) enum Servers {
 
 /// An open end.
 pub(super) enum Side {
-    Sqlite(SqliteConnection),
+    Sqlite(Conn),
     Postgres(PgConnection),
-}
-
-/// Does the same with the connection of either engine.
-macro_rules! either {
-    ($side:expr, $conn:ident => $work:expr) => {
-        match $side {
-            Side::Sqlite($conn) => $work,
-            Side::Postgres($conn) => $work,
-        }
-    };
 }
 
 impl Side {
@@ -119,17 +114,15 @@ impl Side {
     pub(super) async fn source(place: &Place, servers: Servers) -> Result<Self, MoveError> {
         let mut side = match place {
             Place::File(file) => {
-                let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(5));
-                Self::Sqlite(options.connect().await.map_err(|e| cannot(place, &e))?)
+                let opening = Opening { file: file.clone(), vfs: None, full_sync: true };
+                Self::Sqlite(opening.visitor().map_err(|e| cannot(place, &e))?)
             }
             Place::Server(url, _) => Self::server(place, url, servers).await?,
         };
         let begin = if matches!(side, Self::Sqlite(_)) { "BEGIN" } else { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" };
         side.execute(begin).await?;
-        let ours = sqlx::migrate!("migrations/sqlite").iter().map(|m| m.version).max();
-        let found: Option<i64> = either!(&mut side, conn => sqlx::query(SCHEMA).fetch_one(conn).await.and_then(|row| row.try_get(0)))
-            .map_err(|e| cannot(place, &e))?;
-        if found != ours {
+        let found = side.schema().await.map_err(|e| cannot(place, &e))?;
+        if found != schema::newest() {
             return Err(MoveError::OtherSchema { place: place.to_string() });
         }
         Ok(side)
@@ -140,11 +133,8 @@ impl Side {
         match place {
             Place::File(file) => {
                 Store::open_sqlite(file).await?.close().await;
-                let options = SqliteConnectOptions::new().filename(file).journal_mode(SqliteJournalMode::Wal);
-                // Pages that are split while rows come in must not keep a second copy of what an erasure overwrites later.
-                let options =
-                    options.synchronous(SqliteSynchronous::Full).busy_timeout(Duration::from_secs(5)).pragma("secure_delete", "ON");
-                Ok(Self::Sqlite(options.connect().await.map_err(|e| cannot(place, &e))?))
+                let opening = Opening { file: file.clone(), vfs: None, full_sync: true };
+                Ok(Self::Sqlite(opening.writer().map_err(|e| cannot(place, &e))?))
             }
             Place::Server(url, promise) => {
                 let side = Self::server(place, url, Servers::MustBeStopped).await?;
@@ -170,32 +160,61 @@ impl Side {
         Err(MoveError::InUse { place: place.to_string() })
     }
 
+    async fn schema(&mut self) -> Result<Option<i64>, StoreError> {
+        match self {
+            Self::Sqlite(conn) => query(SCHEMA).fetch_one(conn).await?.try_get(0),
+            Self::Postgres(conn) => Ok(sqlx::query(SCHEMA).fetch_one(conn).await?.try_get(0)?),
+        }
+    }
+
     async fn execute(&mut self, statement: &'static str) -> Result<(), MoveError> {
-        either!(self, conn => sqlx::query(statement).execute(conn).await.map(drop))?;
+        match self {
+            Self::Sqlite(conn) => conn.batch(statement)?,
+            Self::Postgres(conn) => {
+                sqlx::query(statement).execute(conn).await?;
+            }
+        }
         Ok(())
     }
 
     /// Ends it in good order.
     pub(super) async fn close(self) -> Result<(), MoveError> {
-        either!(self, conn => conn.close().await)?;
+        match self {
+            Self::Sqlite(conn) => conn.close()?,
+            Self::Postgres(conn) => conn.close().await?,
+        }
         Ok(())
     }
 
     /// Whose half-filled copy this is.
     pub(super) async fn mark(&mut self) -> Result<Option<Vec<u8>>, MoveError> {
-        Ok(either!(self, conn => match sqlx::query(GET_MARK).bind(MARK).fetch_optional(conn).await? {
-            Some(row) => Some(row.try_get(0)?),
-            None => None,
-        }))
+        Ok(match self {
+            Self::Sqlite(conn) => query(GET_MARK).bind(MARK).fetch_optional(conn).await?.map(|row| row.try_get(0)).transpose()?,
+            Self::Postgres(conn) => sqlx::query(GET_MARK).bind(MARK).fetch_optional(conn).await?.map(|row| row.try_get(0)).transpose()?,
+        })
     }
 
     pub(super) async fn set_mark(&mut self, fingerprint: &[u8]) -> Result<(), MoveError> {
-        either!(self, conn => sqlx::query(SET_MARK).bind(MARK).bind(fingerprint).execute(conn).await.map(drop))?;
+        match self {
+            Self::Sqlite(conn) => {
+                query(SET_MARK).bind(MARK).bind(fingerprint).execute(conn).await?;
+            }
+            Self::Postgres(conn) => {
+                sqlx::query(SET_MARK).bind(MARK).bind(fingerprint).execute(conn).await?;
+            }
+        }
         Ok(())
     }
 
     pub(super) async fn drop_mark(&mut self) -> Result<(), MoveError> {
-        either!(self, conn => sqlx::query(DROP_MARK).bind(MARK).execute(conn).await.map(drop))?;
+        match self {
+            Self::Sqlite(conn) => {
+                query(DROP_MARK).bind(MARK).execute(conn).await?;
+            }
+            Self::Postgres(conn) => {
+                sqlx::query(DROP_MARK).bind(MARK).execute(conn).await?;
+            }
+        }
         Ok(())
     }
 
@@ -232,17 +251,17 @@ impl Side {
     }
 
     async fn fetch(&mut self, table: &Table, sql: String, key: Option<&[Value]>) -> Result<Vec<Vec<Value>>, MoveError> {
-        let kinds = table.key.iter().filter_map(|name| table.kind(name)).zip(key.unwrap_or_default());
-        // Safe: names from the constant list, numbers of ours, values bound.
-        let sql = AssertSqlSafe(sql);
         match self {
             Self::Sqlite(conn) => {
-                let query = kinds.fold(sqlx::query(sql), |query, (kind, value)| bind_sqlite(query, kind, value));
-                query.fetch_all(conn).await?.iter().map(|row| table.read(|n, kind| read_sqlite(row, n, kind))).collect()
+                let key = key.unwrap_or_default().iter();
+                let rows = key.fold(query(&sql), |query, value| query.bind(value)).fetch_all(conn).await?;
+                rows.iter().map(|row| table.read(|n, kind| read_sqlite(row, n, kind))).collect()
             }
             Self::Postgres(conn) => {
-                let query = kinds.fold(sqlx::query(sql), |query, (kind, value)| bind_postgres(query, kind, value));
-                query.fetch_all(conn).await?.iter().map(|row| table.read(|n, kind| read_postgres(row, n, kind))).collect()
+                let kinds = table.key.iter().filter_map(|name| table.kind(name)).zip(key.unwrap_or_default());
+                // Safe: names from the constant list, numbers of ours, values bound.
+                let query = kinds.fold(sqlx::query(AssertSqlSafe(sql)), |query, (kind, value)| bind_postgres(query, kind, value));
+                query.fetch_all(conn).await?.iter().map(|row| table.read(|n, kind| Ok(read_postgres(row, n, kind)?))).collect()
             }
         }
     }
@@ -251,15 +270,17 @@ impl Side {
     pub(super) async fn insert(&mut self, table: &Table, rows: &[Vec<Value>]) -> Result<(), MoveError> {
         self.execute(if matches!(self, Self::Sqlite(_)) { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
         for some in rows.chunks(ROWS) {
-            // Safe: names from the constant list, values bound.
-            let sql = AssertSqlSafe(table.insert(some.len()));
-            let kinds = table.columns.iter().map(|(_, kind)| *kind);
-            let values = some.iter().flat_map(|row| kinds.clone().zip(row));
             match self {
                 Self::Sqlite(conn) => {
-                    values.fold(sqlx::query(sql), |query, (kind, value)| bind_sqlite(query, kind, value)).execute(conn).await?;
+                    // Nameless: SQLite looks for a name from the beginning of a list.
+                    let sql = table.insert(some.len(), |_| "?".to_owned());
+                    some.iter().flatten().fold(query(&sql), |query, value| query.bind(value)).execute(conn).await?;
                 }
                 Self::Postgres(conn) => {
+                    // Safe: names from the constant list, values bound.
+                    let sql = AssertSqlSafe(table.insert(some.len(), |n| format!("${n}")));
+                    let kinds = table.columns.iter().map(|(_, kind)| *kind);
+                    let values = some.iter().flat_map(|row| kinds.clone().zip(row));
                     values.fold(sqlx::query(sql), |query, (kind, value)| bind_postgres(query, kind, value)).execute(conn).await?;
                 }
             }
@@ -299,9 +320,9 @@ impl Table {
         if self.name == "installation" { format!("{word} name <> '{MARK}'") } else { String::new() }
     }
 
-    fn insert(&self, rows: usize) -> String {
+    fn insert(&self, rows: usize, mark: impl Fn(usize) -> String) -> String {
         let width = self.columns.len();
-        let row = |n: usize| format!("({})", (1..=width).map(|c| format!("${}", n * width + c)).collect::<Vec<_>>().join(", "));
+        let row = |n: usize| format!("({})", (1..=width).map(|c| mark(n * width + c)).collect::<Vec<_>>().join(", "));
         let rows = (0..rows).map(row).collect::<Vec<_>>().join(", ");
         format!("INSERT INTO {} ({}) VALUES {rows} ON CONFLICT DO NOTHING", self.name, self.list())
     }
@@ -312,23 +333,25 @@ impl Table {
         self.key.iter().filter_map(of).collect()
     }
 
-    fn read(&self, one: impl Fn(usize, Kind) -> Result<Value, sqlx::Error>) -> Result<Vec<Value>, MoveError> {
+    fn read(&self, one: impl Fn(usize, Kind) -> Result<Value, StoreError>) -> Result<Vec<Value>, MoveError> {
         self.columns.iter().enumerate().map(|(n, (_, kind))| Ok(one(n, *kind)?)).collect()
     }
 }
 
-type Query<DB> = sqlx::query::Query<'static, DB, <DB as sqlx::Database>::Arguments>;
+type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
-fn bind_sqlite(query: Query<sqlx::Sqlite>, kind: Kind, value: &Value) -> Query<sqlx::Sqlite> {
-    match (kind, value.clone()) {
-        (_, Value::Bytes(bytes)) => query.bind(bytes),
-        (_, Value::Whole(whole)) => query.bind(whole),
-        (_, Value::Text(text)) => query.bind(text),
-        (_, Value::Null) => query.bind(None::<i64>),
+impl<'q> From<&'q Value> for Bound<'q> {
+    fn from(value: &'q Value) -> Self {
+        match value {
+            Value::Bytes(bytes) => bytes.into(),
+            Value::Whole(whole) => (*whole).into(),
+            Value::Text(text) => text.into(),
+            Value::Null => Self::Null,
+        }
     }
 }
 
-fn bind_postgres(query: Query<sqlx::Postgres>, kind: Kind, value: &Value) -> Query<sqlx::Postgres> {
+fn bind_postgres(query: Query, kind: Kind, value: &Value) -> Query {
     match (kind, value.clone()) {
         // Bytes that are no id are refused by the column's type.
         (Kind::Id, Value::Bytes(bytes)) => match Uuid::from_slice(&bytes) {
@@ -345,11 +368,11 @@ fn bind_postgres(query: Query<sqlx::Postgres>, kind: Kind, value: &Value) -> Que
     }
 }
 
-fn read_sqlite(row: &SqliteRow, n: usize, kind: Kind) -> Result<Value, sqlx::Error> {
+fn read_sqlite(row: &EngineRow, n: usize, kind: Kind) -> Result<Value, StoreError> {
     Ok(match kind {
-        Kind::Id | Kind::Bytes => row.try_get::<Option<Vec<u8>>, _>(n)?.map_or(Value::Null, Value::Bytes),
-        Kind::Whole => row.try_get::<Option<i64>, _>(n)?.map_or(Value::Null, Value::Whole),
-        Kind::Text => row.try_get::<Option<String>, _>(n)?.map_or(Value::Null, Value::Text),
+        Kind::Id | Kind::Bytes => row.try_get::<Option<Vec<u8>>>(n)?.map_or(Value::Null, Value::Bytes),
+        Kind::Whole => row.try_get::<Option<i64>>(n)?.map_or(Value::Null, Value::Whole),
+        Kind::Text => row.try_get::<Option<String>>(n)?.map_or(Value::Null, Value::Text),
     })
 }
 
@@ -362,7 +385,7 @@ fn read_postgres(row: &PgRow, n: usize, kind: Kind) -> Result<Value, sqlx::Error
     })
 }
 
-fn cannot(place: &Place, error: &sqlx::Error) -> StoreError {
+fn cannot(place: &Place, error: &dyn std::fmt::Display) -> StoreError {
     let reason = format!("{error}. Check that it exists and can be reached");
     StoreError::CannotOpen { path: place.to_string(), reason }
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use sqlx::{Connection, Row};
+use sqlx::Row;
 
 use super::{Kind, tables::TABLES};
 
@@ -12,15 +12,14 @@ fn listed(word: fn(Kind) -> &'static str) -> BTreeMap<String, (BTreeMap<String, 
 
 #[tokio::test]
 async fn the_list_is_the_embedded_schema() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("assay.db");
-    crate::Store::open_sqlite(&file).await.unwrap().close().await;
-    let mut conn = sqlx::SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    let (_folder, conn) = crate::engine::statements::embedded().await;
     let sql = "SELECT t.name, c.name, c.type, c.pk FROM sqlite_schema t, pragma_table_info(t.name) c \
         WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' AND t.name <> '_sqlx_migrations' ORDER BY t.name, c.pk";
     let mut found: BTreeMap<String, (BTreeMap<String, String>, String)> = BTreeMap::new();
-    for row in sqlx::query(sql).fetch_all(&mut conn).await.unwrap() {
-        let (table, column, kind, key): (String, String, String, i64) = (row.get(0), row.get(1), row.get(2), row.get(3));
+    let mut statement = conn.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+    for row in rows {
+        let (table, column, kind, key): (String, String, String, i64) = row.unwrap();
         let entry = found.entry(table).or_default();
         if key > 0 {
             let comma = if entry.1.is_empty() { "" } else { "," };

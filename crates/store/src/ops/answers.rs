@@ -6,11 +6,11 @@ use assay_core::{
     form::{OptionToken, PlacedOption, show},
 };
 use assay_items::{Choice, Question};
-use sqlx::Row;
 
 use super::{
-    Apply, Conn,
+    Apply, Conn, Row,
     attempts::state,
+    query,
     rows::{from_json, json, small},
 };
 use crate::{
@@ -30,24 +30,21 @@ impl Apply<Conn> for QuestionOf {
     type Out = Option<QuestionRow>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
-        let query = sqlx::query(QUESTION)
-            .bind(self.learner.person.0)
-            .bind(self.learner.issuer.0)
-            .bind(self.attempt.0)
-            .bind(i64::from(self.position));
+        let query =
+            query(QUESTION).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(self.attempt.0).bind(i64::from(self.position));
         let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
-        let question: Question = from_json("question", row.try_get::<&str, _>(0)?)?;
-        let placed: Vec<PlacedOption> = from_json("form", row.try_get::<&str, _>(1)?)?;
+        let question: Question = from_json("question", row.try_get::<&str>(0)?)?;
+        let placed: Vec<PlacedOption> = from_json("form", row.try_get::<&str>(1)?)?;
         let chosen: Option<String> = row.try_get(2)?;
         Ok(Some(QuestionRow {
             shown: show(&question, &placed),
             chosen: chosen.map_or(Ok(Vec::new()), |t| from_json("answer", &t))?,
-            revision: row.try_get::<Option<i64>, _>(3)?.unwrap_or(0),
-            saved_at: row.try_get::<Option<i64>, _>(4)?.map(UtcMillis),
-            flagged: row.try_get::<i64, _>(5)? != 0,
-            shown_before: row.try_get::<Option<i64>, _>(6)?.is_some(),
+            revision: row.try_get::<Option<i64>>(3)?.unwrap_or(0),
+            saved_at: row.try_get::<Option<i64>>(4)?.map(UtcMillis),
+            flagged: row.try_get::<i64>(5)? != 0,
+            shown_before: row.try_get::<Option<i64>>(6)?.is_some(),
             state: state(row.try_get(7)?),
-            deadline: row.try_get::<Option<i64>, _>(8)?.map(UtcMillis),
+            deadline: row.try_get::<Option<i64>>(8)?.map(UtcMillis),
             programme: row.try_get(9)?,
             programme_version: row.try_get(10)?,
             of: small("form size", row.try_get(11)?)?,
@@ -78,28 +75,28 @@ impl Apply<Conn> for SaveAnswer {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Option<Saved>, StoreError> {
         let (person, issuer, id, position) = (self.learner.person.0, self.learner.issuer.0, self.attempt.0, i64::from(self.position));
-        let placed = sqlx::query(PLACED).bind(person).bind(issuer).bind(id).bind(position).fetch_optional(&mut *conn).await?;
+        let placed = query(PLACED).bind(person).bind(issuer).bind(id).bind(position).fetch_optional(&mut *conn).await?;
         let Some(placed) = placed else { return Ok(None) };
         if !is_sound(self, placed.try_get(0)?, placed.try_get(1)?)? {
             return Ok(None);
         }
-        let save = sqlx::query(SAVE).bind(person).bind(issuer).bind(id).bind(position).bind(json(&self.save.chosen)?);
+        let save = query(SAVE).bind(person).bind(issuer).bind(id).bind(position).bind(json(&self.save.chosen)?);
         let save = save.bind(&self.save.device).bind(self.save.counter).bind(self.at.0).bind(self.save.base_revision);
         if let Some(row) = save.fetch_optional(&mut *conn).await? {
             let revision: i64 = row.try_get(0)?;
-            let log = sqlx::query(LOG_SAVE).bind(person).bind(id).bind(position).bind(revision).bind(issuer).bind(self.at.0);
+            let log = query(LOG_SAVE).bind(person).bind(id).bind(position).bind(revision).bind(issuer).bind(self.at.0);
             log.execute(&mut *conn).await?;
             return Ok(Some(Saved::Stands { revision, at: self.at }));
         }
-        let row = sqlx::query(STANDS).bind(person).bind(issuer).bind(id).bind(position).fetch_optional(conn).await?;
+        let row = query(STANDS).bind(person).bind(issuer).bind(id).bind(position).fetch_optional(conn).await?;
         let Some(row) = row else { return Ok(None) };
-        let in_time = row.try_get::<Option<i64>, _>(6)?.is_none_or(|deadline| deadline > self.at.0);
-        let is_open = row.try_get::<&str, _>(5)? == "open";
-        let Some(revision) = row.try_get::<Option<i64>, _>(0)?.filter(|_| in_time && is_open) else {
+        let in_time = row.try_get::<Option<i64>>(6)?.is_none_or(|deadline| deadline > self.at.0);
+        let is_open = row.try_get::<&str>(5)? == "open";
+        let Some(revision) = row.try_get::<Option<i64>>(0)?.filter(|_| in_time && is_open) else {
             return Ok(Some(Saved::Closed));
         };
         let at = UtcMillis(row.try_get(3)?);
-        let chosen: Vec<OptionToken> = from_json("answer", row.try_get::<&str, _>(4)?)?;
+        let chosen: Vec<OptionToken> = from_json("answer", row.try_get::<&str>(4)?)?;
         let standing = StandingAnswer { revision, device: row.try_get(1)?, counter: row.try_get(2)?, chosen: &chosen };
         Ok(Some(match judge_save(&self.save, Some(standing)) {
             SaveVerdict::Repeat => Saved::Stands { revision, at },
@@ -128,7 +125,7 @@ impl Apply<Conn> for SetFlag {
     type Out = bool;
 
     async fn apply(&self, conn: &mut Conn) -> Result<bool, StoreError> {
-        let query = sqlx::query(SET_FLAG).bind(i64::from(self.flagged)).bind(self.learner.person.0).bind(self.attempt.0);
+        let query = query(SET_FLAG).bind(i64::from(self.flagged)).bind(self.learner.person.0).bind(self.attempt.0);
         let done = query.bind(i64::from(self.position)).bind(self.learner.issuer.0).execute(conn).await?;
         Ok(done.rows_affected() > 0)
     }
@@ -142,7 +139,7 @@ impl Apply<Conn> for ReportProblem {
     type Out = bool;
 
     async fn apply(&self, conn: &mut Conn) -> Result<bool, StoreError> {
-        let query = sqlx::query(REPORT).bind(self.report.0).bind(&self.words).bind(self.at.0).bind(self.learner.person.0);
+        let query = query(REPORT).bind(self.report.0).bind(&self.words).bind(self.at.0).bind(self.learner.person.0);
         let done = query.bind(self.attempt.0).bind(i64::from(self.position)).bind(self.learner.issuer.0).execute(conn).await?;
         Ok(done.rows_affected() > 0)
     }

@@ -10,14 +10,14 @@ use assay_core::{
     score::{Marked, Outcome, outcome},
 };
 use assay_items::{Choice, Key, Mark, SealedKey};
-use sqlx::Row;
 
 use super::{
-    Apply, Conn,
+    Apply, Conn, EngineRow, Row,
     jobs::enqueue,
     keep::owe,
     people::audit,
     programmes::programme_version,
+    query,
     rows::{from_json, json, small},
 };
 use crate::{
@@ -25,8 +25,6 @@ use crate::{
     commands::{GrantTime, NewJob, NoteShown, StartAttempt, Submit, Submitted},
     queries::{Attempt, AttemptOf, AttemptsOf, DrawnFrom, Overdue, QuestionState, Standing, StandingOf, WhoseAttempt},
 };
-
-type EngineRow = <<Conn as sqlx::Connection>::Database as sqlx::Database>::Row;
 
 const MAKE_STANDING: &str = "INSERT INTO standings (person_id, issuer_id, programme, next_start_at, fails) VALUES ($1, $2, $3, 0, 0) ON CONFLICT (person_id, programme) DO NOTHING";
 // The start's compare-and-set: whoever loses a race finds the condition false in this very statement. It writes the row it
@@ -51,15 +49,14 @@ impl Apply<Conn> for StartAttempt {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
         let (person, issuer) = (self.learner.person.0, self.learner.issuer.0);
-        sqlx::query(MAKE_STANDING).bind(person).bind(issuer).bind(&self.programme).execute(&mut *conn).await?;
-        let claim = sqlx::query(CLAIM_START).bind(person).bind(issuer).bind(&self.programme).bind(self.at.0).bind(&self.badge_version);
+        query(MAKE_STANDING).bind(person).bind(issuer).bind(&self.programme).execute(&mut *conn).await?;
+        let claim = query(CLAIM_START).bind(person).bind(issuer).bind(&self.programme).bind(self.at.0).bind(&self.badge_version);
         let claim = claim.bind(self.tries_a_year.map_or(-1, i64::from)).bind(year_before(self.at).0);
         if claim.execute(&mut *conn).await?.rows_affected() == 0 {
             return refusal(self, conn).await.map(Err);
         }
         let deadline = self.rules.time_limit_seconds.map(|s| self.at.plus_seconds(s).0);
-        let new =
-            sqlx::query(NEW_ATTEMPT).bind(person).bind(self.attempt.0).bind(issuer).bind(&self.programme).bind(&self.programme_version);
+        let new = query(NEW_ATTEMPT).bind(person).bind(self.attempt.0).bind(issuer).bind(&self.programme).bind(&self.programme_version);
         let new = new
             .bind(&self.pool_version)
             .bind(&self.badge_version)
@@ -72,8 +69,7 @@ impl Apply<Conn> for StartAttempt {
             return refusal(self, conn).await.map(Err);
         }
         for (index, item) in self.form.iter().enumerate() {
-            let row =
-                sqlx::query(NEW_FORM_ITEM).bind(person).bind(self.attempt.0).bind(index as i64 + 1).bind(issuer).bind(&self.programme);
+            let row = query(NEW_FORM_ITEM).bind(person).bind(self.attempt.0).bind(index as i64 + 1).bind(issuer).bind(&self.programme);
             let row = row.bind(&item.item.0).bind(&item.domain).bind(json(&item.options)?).bind(item.shown_before).bind(&self.pool_version);
             if row.execute(&mut *conn).await?.rows_affected() != 1 {
                 return Err(StoreError::Unreadable {
@@ -110,19 +106,19 @@ const LOST_STARTS: &str =
 async fn standing_of(conn: &mut Conn, learner: Learner, programme: &str, at: UtcMillis) -> Result<Standing, StoreError> {
     let (person, issuer) = (learner.person.0, learner.issuer.0);
     let mut standing = Standing::default();
-    if let Some(row) = sqlx::query(STANDING).bind(person).bind(issuer).bind(programme).fetch_optional(&mut *conn).await? {
+    if let Some(row) = query(STANDING).bind(person).bind(issuer).bind(programme).fetch_optional(&mut *conn).await? {
         let next = UtcMillis(row.try_get(0)?);
         standing.next_start_at = (next > at).then_some(next);
         standing.fails = small("fails", row.try_get(1)?)?;
         standing.passed_version = row.try_get(2)?;
     }
-    let open = sqlx::query(OPEN).bind(person).bind(issuer).bind(programme).fetch_optional(&mut *conn).await?;
+    let open = query(OPEN).bind(person).bind(issuer).bind(programme).fetch_optional(&mut *conn).await?;
     standing.open = open.map(|r| r.try_get(0).map(AttemptId)).transpose()?;
     let mut starts = 0;
     for statement in [STARTS, LOST_STARTS] {
-        let row = sqlx::query(statement).bind(person).bind(issuer).bind(programme).bind(year_before(at).0).fetch_one(&mut *conn).await?;
-        starts += row.try_get::<i64, _>(0)?;
-        let oldest = row.try_get::<Option<i64>, _>(1)?.map(UtcMillis);
+        let row = query(statement).bind(person).bind(issuer).bind(programme).bind(year_before(at).0).fetch_one(&mut *conn).await?;
+        starts += row.try_get::<i64>(0)?;
+        let oldest = row.try_get::<Option<i64>>(1)?.map(UtcMillis);
         standing.oldest_start_this_year = [standing.oldest_start_this_year, oldest].into_iter().flatten().min();
     }
     standing.starts_this_year = small("starts", starts)?;
@@ -152,14 +148,14 @@ pub(super) fn state(text: &str) -> AttemptState {
 }
 
 fn attempt(row: &EngineRow) -> Result<Attempt, StoreError> {
-    let moment = |index: usize| row.try_get::<Option<i64>, _>(index).map(|at| at.map(UtcMillis));
+    let moment = |index: usize| row.try_get::<Option<i64>>(index).map(|at| at.map(UtcMillis));
     let result: Option<String> = row.try_get(9)?;
     Ok(Attempt {
         id: AttemptId(row.try_get(0)?),
         programme: row.try_get(1)?,
         programme_version: row.try_get(2)?,
         state: state(row.try_get(3)?),
-        rules: from_json("rules", row.try_get::<&str, _>(4)?)?,
+        rules: from_json("rules", row.try_get::<&str>(4)?)?,
         holder_name: row.try_get(5)?,
         started_at: UtcMillis(row.try_get(6)?),
         deadline: moment(7)?,
@@ -177,8 +173,8 @@ struct Asked {
 }
 
 fn question_state(row: &EngineRow) -> Result<QuestionState, StoreError> {
-    let chosen: Vec<OptionToken> = row.try_get::<Option<&str>, _>(2)?.map_or(Ok(Vec::new()), |t| from_json("answer", t))?;
-    let Asked { choice } = from_json("question", row.try_get::<&str, _>(3)?)?;
+    let chosen: Vec<OptionToken> = row.try_get::<Option<&str>>(2)?.map_or(Ok(Vec::new()), |t| from_json("answer", t))?;
+    let Asked { choice } = from_json("question", row.try_get::<&str>(3)?)?;
     Ok(QuestionState {
         position: small("position", row.try_get(0)?)?,
         chosen: chosen.len(),
@@ -186,7 +182,7 @@ fn question_state(row: &EngineRow) -> Result<QuestionState, StoreError> {
             Choice::One => 1,
             Choice::Many(count) => usize::from(count),
         },
-        flagged: row.try_get::<i64, _>(1)? != 0,
+        flagged: row.try_get::<i64>(1)? != 0,
     })
 }
 
@@ -195,10 +191,10 @@ impl Apply<Conn> for AttemptOf {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Option<Attempt>, StoreError> {
         let (person, issuer, id) = (self.learner.person.0, self.learner.issuer.0, self.attempt.0);
-        let row = sqlx::query(ATTEMPT).bind(person).bind(issuer).bind(id).fetch_optional(&mut *conn).await?;
+        let row = query(ATTEMPT).bind(person).bind(issuer).bind(id).fetch_optional(&mut *conn).await?;
         let Some(row) = row else { return Ok(None) };
         let mut attempt = attempt(&row)?;
-        for row in sqlx::query(QUESTIONS).bind(person).bind(issuer).bind(id).fetch_all(conn).await? {
+        for row in query(QUESTIONS).bind(person).bind(issuer).bind(id).fetch_all(conn).await? {
             attempt.questions.push(question_state(&row)?);
         }
         Ok(Some(attempt))
@@ -209,7 +205,7 @@ impl Apply<Conn> for AttemptsOf {
     type Out = Vec<Attempt>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<Attempt>, StoreError> {
-        let rows = sqlx::query(ATTEMPTS).bind(self.learner.person.0).bind(self.learner.issuer.0).fetch_all(conn).await?;
+        let rows = query(ATTEMPTS).bind(self.learner.person.0).bind(self.learner.issuer.0).fetch_all(conn).await?;
         rows.iter().map(attempt).collect()
     }
 }
@@ -220,7 +216,7 @@ impl Apply<Conn> for NoteShown {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        let query = sqlx::query(NOTE_SHOWN).bind(self.at.0).bind(self.learner.person.0).bind(self.attempt.0).bind(i64::from(self.position));
+        let query = query(NOTE_SHOWN).bind(self.at.0).bind(self.learner.person.0).bind(self.attempt.0).bind(i64::from(self.position));
         query.bind(self.learner.issuer.0).execute(conn).await?;
         Ok(())
     }
@@ -249,28 +245,28 @@ impl Apply<Conn> for Submit {
         let (person, issuer, id) = (self.learner.person.0, self.learner.issuer.0, self.attempt.0);
         // Hand-ins are timed in whole seconds, so that the next try opens exactly when pages and mails say.
         let handed_in = self.at.whole_second();
-        let closed = sqlx::query(CLOSE).bind(handed_in.0).bind(person).bind(issuer).bind(id).fetch_optional(&mut *conn).await?;
+        let closed = query(CLOSE).bind(handed_in.0).bind(person).bind(issuer).bind(id).fetch_optional(&mut *conn).await?;
         let Some(closed) = closed else {
-            let row = sqlx::query(STANDING_OUTCOME).bind(person).bind(issuer).bind(id).fetch_optional(conn).await?;
-            let text = row.map(|r| r.try_get::<Option<String>, _>(0)).transpose()?.flatten();
+            let row = query(STANDING_OUTCOME).bind(person).bind(issuer).bind(id).fetch_optional(conn).await?;
+            let text = row.map(|r| r.try_get::<Option<String>>(0)).transpose()?.flatten();
             let outcome = text.map(|t| from_json("outcome", &t)).transpose()?;
             return Ok(outcome.map(|outcome| Submitted { outcome, by_this_call: false }));
         };
         fail_point!("submit::closed", |_| Err(StoreError::Busy));
         let (programme, version): (String, String) = (closed.try_get(0)?, closed.try_get(1)?);
-        let rules: Rules = from_json("rules", closed.try_get::<&str, _>(3)?)?;
+        let rules: Rules = from_json("rules", closed.try_get::<&str>(3)?)?;
         // Time that ran out ends the attempt at its deadline, whenever that is noticed.
-        let ended = closed.try_get::<Option<i64>, _>(5)?.map_or(handed_in, |deadline| handed_in.min(UtcMillis(deadline)));
+        let ended = closed.try_get::<Option<i64>>(5)?.map_or(handed_in, |deadline| handed_in.min(UtcMillis(deadline)));
         let content = programme_version(conn, issuer, &programme, &version).await?;
         let domains = content.map(|p| p.domains).unwrap_or_default();
         let result = outcome(&rules, &domains, &marks(self, conn).await?);
         let (retake_at, fails) = stand(self, conn, &programme, closed.try_get(2)?, &rules, &result, ended).await?;
-        let write = sqlx::query(RESULT).bind(json(&result)?).bind(retake_at.map(|at| at.0)).bind(person).bind(issuer).bind(id);
+        let write = query(RESULT).bind(json(&result)?).bind(retake_at.map(|at| at.0)).bind(person).bind(issuer).bind(id);
         write.execute(&mut *conn).await?;
         let earned = result.passed && award(self, conn, &programme, closed.try_get(2)?, closed.try_get(4)?).await?;
         let line = serde_json::json!({
             "at": self.at, "event": "closed", "person": self.learner.person, "attempt": self.attempt, "programme": programme,
-            "badge_version": closed.try_get::<&str, _>(2)?, "started_at": closed.try_get::<i64, _>(6)?, "closed_at": handed_in,
+            "badge_version": closed.try_get::<&str>(2)?, "started_at": closed.try_get::<i64>(6)?, "closed_at": handed_in,
             "next_start_at": retake_at, "fails": fails, "outcome": result, "award": earned.then_some(self.award),
         });
         owe(conn, self.learner.issuer, id, format!("closed/{}", self.attempt), self.at, &line).await?;
@@ -282,12 +278,12 @@ impl Apply<Conn> for Submit {
 }
 
 async fn marks(submit: &Submit, conn: &mut Conn) -> Result<Vec<Marked>, StoreError> {
-    let query = sqlx::query(MARKS).bind(submit.learner.person.0).bind(submit.learner.issuer.0).bind(submit.attempt.0);
+    let query = query(MARKS).bind(submit.learner.person.0).bind(submit.learner.issuer.0).bind(submit.attempt.0);
     let mut marks = Vec::new();
     for row in query.fetch_all(conn).await? {
-        let placed: Vec<PlacedOption> = from_json("form", row.try_get::<&str, _>(1)?)?;
+        let placed: Vec<PlacedOption> = from_json("form", row.try_get::<&str>(1)?)?;
         let key = Key::unseal(&SealedKey(row.try_get(2)?)).map_err(|e| StoreError::Unreadable { what: "key", reason: e.to_string() })?;
-        let chosen: Vec<OptionToken> = row.try_get::<Option<&str>, _>(3)?.map_or(Ok(Vec::new()), |t| from_json("answer", t))?;
+        let chosen: Vec<OptionToken> = row.try_get::<Option<&str>>(3)?.map_or(Ok(Vec::new()), |t| from_json("answer", t))?;
         let authored = placed.iter().filter(|p| chosen.contains(&p.token)).map(|p| p.authored).collect();
         marks.push(Marked { domain: row.try_get(0)?, right: key.score(&authored) == Mark::Right });
     }
@@ -306,13 +302,13 @@ async fn stand(
 ) -> Result<(Option<UtcMillis>, u32), StoreError> {
     let (person, issuer) = (submit.learner.person.0, submit.learner.issuer.0);
     if result.passed {
-        sqlx::query(PASSED).bind(badge_version).bind(person).bind(issuer).bind(programme).execute(conn).await?;
+        query(PASSED).bind(badge_version).bind(person).bind(issuer).bind(programme).execute(conn).await?;
         return Ok((None, 0));
     }
-    let row = sqlx::query(FAILS).bind(person).bind(issuer).bind(programme).fetch_one(&mut *conn).await?;
+    let row = query(FAILS).bind(person).bind(issuer).bind(programme).fetch_one(&mut *conn).await?;
     let fails = small::<u32>("fails", row.try_get(0)?)?.saturating_add(1);
     let next = ended.plus_seconds(wait_seconds(rules, fails));
-    sqlx::query(FAILED).bind(next.0).bind(i64::from(fails)).bind(person).bind(issuer).bind(programme).execute(&mut *conn).await?;
+    query(FAILED).bind(next.0).bind(i64::from(fails)).bind(person).bind(issuer).bind(programme).execute(&mut *conn).await?;
     tell(submit, conn, "result-mail", 1).await?;
     Ok((Some(next), fails))
 }
@@ -320,7 +316,7 @@ async fn stand(
 /// Makes the award, and answers whether there was none before.
 async fn award(submit: &Submit, conn: &mut Conn, programme: &str, badge_version: &str, name: &str) -> Result<bool, StoreError> {
     let (person, issuer) = (submit.learner.person.0, submit.learner.issuer.0);
-    let new = sqlx::query(NEW_AWARD).bind(person).bind(submit.award.0).bind(issuer).bind(programme).bind(badge_version);
+    let new = query(NEW_AWARD).bind(person).bind(submit.award.0).bind(issuer).bind(programme).bind(badge_version);
     let new = new.bind(submit.attempt.0).bind(submit.badge_id.as_str()).bind(name).bind(submit.at.0).execute(&mut *conn).await?;
     if new.rows_affected() == 0 {
         return Ok(false);
@@ -356,7 +352,7 @@ impl Apply<Conn> for GrantTime {
     async fn apply(&self, conn: &mut Conn) -> Result<bool, StoreError> {
         let (person, issuer) = (self.learner.person.0, self.learner.issuer);
         let done =
-            sqlx::query(GRANT).bind(self.extra_seconds * 1000).bind(person).bind(issuer.0).bind(self.attempt.0).execute(&mut *conn).await?;
+            query(GRANT).bind(self.extra_seconds * 1000).bind(person).bind(issuer.0).bind(self.attempt.0).execute(&mut *conn).await?;
         if done.rows_affected() == 0 {
             return Ok(false);
         }
@@ -371,7 +367,7 @@ impl Apply<Conn> for WhoseAttempt {
     type Out = Option<Learner>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Option<Learner>, StoreError> {
-        let row = sqlx::query(WHOSE).bind(self.attempt.0).bind(self.issuer.0).fetch_optional(conn).await?;
+        let row = query(WHOSE).bind(self.attempt.0).bind(self.issuer.0).fetch_optional(conn).await?;
         row.map(|r| Ok(Learner { issuer: self.issuer, person: PersonId(r.try_get(0)?) })).transpose()
     }
 }
@@ -382,9 +378,9 @@ impl Apply<Conn> for DrawnFrom {
     type Out = Option<Vec<(i64, bool)>>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
-        let query = sqlx::query(DRAWN_FROM).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(self.attempt.0);
+        let query = query(DRAWN_FROM).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(self.attempt.0);
         let row = query.fetch_optional(conn).await?;
-        row.map(|r| from_json("draw", r.try_get::<&str, _>(0)?)).transpose()
+        row.map(|r| from_json("draw", r.try_get::<&str>(0)?)).transpose()
     }
 }
 
@@ -395,7 +391,7 @@ impl Apply<Conn> for Overdue {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
         let mut all = Vec::new();
-        for row in sqlx::query(OVERDUE).bind(self.at.0).fetch_all(conn).await? {
+        for row in query(OVERDUE).bind(self.at.0).fetch_all(conn).await? {
             let learner = Learner { issuer: IssuerId(row.try_get(0)?), person: PersonId(row.try_get(1)?) };
             all.push((learner, AttemptId(row.try_get(2)?), UtcMillis(row.try_get(3)?)));
         }

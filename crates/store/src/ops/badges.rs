@@ -5,15 +5,15 @@ use assay_core::{
     badge::Visibility,
     ids::{AwardId, JobId, Learner, PersonId},
 };
-use sqlx::Row;
 use uuid::Uuid;
 
 use super::{
-    Apply, Conn,
+    Apply, Conn, EngineRow, Row,
     jobs::enqueue,
     keep::REVOKE_SPENT,
     people::audit,
     programmes::programme_version,
+    query,
     rows::{from_json, secret},
 };
 use crate::{
@@ -23,8 +23,6 @@ use crate::{
         AwardForIssue, Badge, BadgeById, BadgesOf, IssueFacts, PublicPage, RevokedBy, RevokedEntry, RevokedIndexes, RevokedOf, WhereToMail,
     },
 };
-
-type EngineRow = <<Conn as sqlx::Connection>::Database as sqlx::Database>::Row;
 
 /// The one select of a badge, with the part that chooses which.
 macro_rules! badge_where {
@@ -48,7 +46,7 @@ const LISTED: &str =
     badge_where!("w.person_id = $1 AND w.issuer_id = $2 AND w.visibility = 'listed' AND w.withdrawn_at IS NULL ORDER BY w.awarded_at DESC");
 
 fn badge(row: &EngineRow) -> Result<Badge, StoreError> {
-    let moment = |index: usize| row.try_get::<Option<i64>, _>(index).map(|at| at.map(UtcMillis));
+    let moment = |index: usize| row.try_get::<Option<i64>>(index).map(|at| at.map(UtcMillis));
     let outcome: Option<String> = row.try_get(13)?;
     Ok(Badge {
         award: AwardId(row.try_get(0)?),
@@ -57,16 +55,16 @@ fn badge(row: &EngineRow) -> Result<Badge, StoreError> {
         programme: row.try_get(3)?,
         programme_version: row.try_get(4)?,
         holder_name: row.try_get(5)?,
-        name_corrected: row.try_get::<i64, _>(6)? != 0,
+        name_corrected: row.try_get::<i64>(6)? != 0,
         // An unknown word hides the badge rather than show it.
         visibility: Visibility::parse(row.try_get(7)?).unwrap_or_default(),
-        show_score: row.try_get::<i64, _>(8)? != 0,
+        show_score: row.try_get::<i64>(8)? != 0,
         revision: row.try_get(9)?,
         awarded_at: UtcMillis(row.try_get(10)?),
         revoked_at: moment(11)?,
         withdrawn_at: moment(12)?,
         outcome: outcome.map(|t| from_json("outcome", &t)).transpose()?,
-        rules: from_json("rules", row.try_get::<&str, _>(14)?)?,
+        rules: from_json("rules", row.try_get::<&str>(14)?)?,
         document: row.try_get(15)?,
         handle: row.try_get(16)?,
         signed_revision: row.try_get(17)?,
@@ -78,7 +76,7 @@ impl Apply<Conn> for BadgeById {
     type Out = Option<Badge>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Option<Badge>, StoreError> {
-        let row = sqlx::query(BY_ID).bind(self.badge_id.as_str()).bind(self.issuer.0).fetch_optional(conn).await?;
+        let row = query(BY_ID).bind(self.badge_id.as_str()).bind(self.issuer.0).fetch_optional(conn).await?;
         row.as_ref().map(badge).transpose()
     }
 }
@@ -87,7 +85,7 @@ impl Apply<Conn> for BadgesOf {
     type Out = Vec<Badge>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<Badge>, StoreError> {
-        let rows = sqlx::query(OF_PERSON).bind(self.learner.person.0).bind(self.learner.issuer.0).fetch_all(conn).await?;
+        let rows = query(OF_PERSON).bind(self.learner.person.0).bind(self.learner.issuer.0).fetch_all(conn).await?;
         rows.iter().map(badge).collect()
     }
 }
@@ -98,9 +96,9 @@ impl Apply<Conn> for PublicPage {
     type Out = Option<Vec<Badge>>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
-        let row = sqlx::query(BY_HANDLE).bind(self.issuer.0).bind(&self.handle).fetch_optional(&mut *conn).await?;
+        let row = query(BY_HANDLE).bind(self.issuer.0).bind(&self.handle).fetch_optional(&mut *conn).await?;
         let Some(row) = row else { return Ok(None) };
-        let rows = sqlx::query(LISTED).bind(row.try_get::<Uuid, _>(0)?).bind(self.issuer.0).fetch_all(conn).await?;
+        let rows = query(LISTED).bind(row.try_get::<Uuid>(0)?).bind(self.issuer.0).fetch_all(conn).await?;
         rows.iter().map(badge).collect::<Result<_, _>>().map(Some)
     }
 }
@@ -116,11 +114,11 @@ impl Apply<Conn> for SetBadge {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
         let (person, issuer) = (self.learner.person.0, self.learner.issuer.0);
-        let now = sqlx::query(NAME_NOW).bind(self.badge_id.as_str()).bind(person).bind(issuer).fetch_optional(&mut *conn).await?;
+        let now = query(NAME_NOW).bind(self.badge_id.as_str()).bind(person).bind(issuer).fetch_optional(&mut *conn).await?;
         let Some(now) = now else { return Ok(None) };
         let name_now: Option<String> = now.try_get(0)?;
         if let Some(name) = self.name.as_ref().filter(|name| name_now.as_ref() != Some(name)) {
-            let change = sqlx::query(CORRECT_NAME).bind(name).bind(self.badge_id.as_str()).bind(person).bind(issuer);
+            let change = query(CORRECT_NAME).bind(name).bind(self.badge_id.as_str()).bind(person).bind(issuer);
             let Some(row) = change.fetch_optional(&mut *conn).await? else { return Ok(Some(BadgeSet::NameCorrectedBefore)) };
             let (award, revision): (Uuid, i64) = (row.try_get(0)?, row.try_get(1)?);
             let payload = serde_json::json!({ "award": award, "person": person }).to_string();
@@ -135,7 +133,7 @@ impl Apply<Conn> for SetBadge {
             enqueue(conn, self.learner.issuer, &job).await?;
         }
         if let Some((visibility, show_score)) = self.shown {
-            let set = sqlx::query(SET_VISIBILITY).bind(visibility.as_str()).bind(i64::from(show_score));
+            let set = query(SET_VISIBILITY).bind(visibility.as_str()).bind(i64::from(show_score));
             set.bind(self.badge_id.as_str()).bind(person).bind(issuer).execute(conn).await?;
         }
         Ok(Some(BadgeSet::Done))
@@ -151,14 +149,14 @@ impl Apply<Conn> for Revoke {
     type Out = Option<bool>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Option<bool>, StoreError> {
-        let query = sqlx::query(REVOKE).bind(self.act.at.0).bind(&self.reason).bind(self.badge_id.as_str()).bind(self.issuer.0);
-        let Some(row) = query.fetch_optional(&mut *conn).await? else {
-            let known = sqlx::query(EXISTS).bind(self.badge_id.as_str()).bind(self.issuer.0).fetch_optional(conn).await?;
+        let revoke = query(REVOKE).bind(self.act.at.0).bind(&self.reason).bind(self.badge_id.as_str()).bind(self.issuer.0);
+        let Some(row) = revoke.fetch_optional(&mut *conn).await? else {
+            let known = query(EXISTS).bind(self.badge_id.as_str()).bind(self.issuer.0).fetch_optional(conn).await?;
             return Ok(known.map(|_| false));
         };
         let (award, person): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
-        sqlx::query(REVOKE_CREDENTIALS).bind(self.act.at.0).bind(person).bind(award).bind(self.issuer.0).execute(&mut *conn).await?;
-        sqlx::query(REVOKE_SPENT).bind(self.act.at.0).bind(award).bind(self.issuer.0).bind(i64::MAX).execute(&mut *conn).await?;
+        query(REVOKE_CREDENTIALS).bind(self.act.at.0).bind(person).bind(award).bind(self.issuer.0).execute(&mut *conn).await?;
+        query(REVOKE_SPENT).bind(self.act.at.0).bind(award).bind(self.issuer.0).bind(i64::MAX).execute(&mut *conn).await?;
         audit(conn, self.issuer, &self.act, "revoke", self.badge_id.as_str(), &self.reason).await?;
         // The journal is owed a line, whoever is killed now. The caller writes it at once and drops this job, if it is not killed.
         let owed = serde_json::json!({ "award": award, "person": person }).to_string();
@@ -190,7 +188,7 @@ const COUNT_INDEX: &str = "INSERT INTO status_lists (issuer_id, status_list, use
     ON CONFLICT (issuer_id, status_list) DO UPDATE SET used = status_lists.used + 1";
 
 async fn intent(conn: &mut Conn, whose: Learner, award: AwardId, kind: &str, revision: i64) -> Result<Option<Intent>, StoreError> {
-    let query = sqlx::query(INTENT).bind(whose.person.0).bind(award.0).bind(kind).bind(revision).bind(whose.issuer.0);
+    let query = query(INTENT).bind(whose.person.0).bind(award.0).bind(kind).bind(revision).bind(whose.issuer.0);
     let row = query.fetch_optional(conn).await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Intent {
@@ -206,11 +204,11 @@ impl Apply<Conn> for RecordIntent {
     type Out = Option<Intent>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Option<Intent>, StoreError> {
-        let new = sqlx::query(NEW_INTENT).bind(self.award.0).bind(self.kind).bind(self.revision).bind(self.issuer.0).bind(self.person.0);
+        let new = query(NEW_INTENT).bind(self.award.0).bind(self.kind).bind(self.revision).bind(self.issuer.0).bind(self.person.0);
         let new = new.bind(self.intent.status_list).bind(self.intent.status_index).bind(&self.intent.unsigned);
         let new = new.bind(&self.intent.verification_method).bind(self.intent.intended_at.0).execute(&mut *conn).await?;
         if new.rows_affected() > 0 {
-            sqlx::query(COUNT_INDEX).bind(self.issuer.0).bind(self.intent.status_list).execute(&mut *conn).await?;
+            query(COUNT_INDEX).bind(self.issuer.0).bind(self.intent.status_list).execute(&mut *conn).await?;
         }
         let whose = Learner { issuer: self.issuer, person: self.person };
         intent(conn, whose, self.award, self.kind, self.revision).await
@@ -226,16 +224,15 @@ impl Apply<Conn> for StoreCredential {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        let new =
-            sqlx::query(NEW_CREDENTIAL).bind(self.kind).bind(self.revision).bind(&self.document).bind(&self.sha256[..]).bind(self.at.0);
+        let new = query(NEW_CREDENTIAL).bind(self.kind).bind(self.revision).bind(&self.document).bind(&self.sha256[..]).bind(self.at.0);
         let new = new.bind(self.person.0).bind(self.award.0).bind(self.issuer.0).execute(&mut *conn).await?;
         if new.rows_affected() == 0 {
             return Ok(());
         }
-        let earlier = sqlx::query(REVOKE_EARLIER).bind(self.at.0).bind(self.person.0).bind(self.award.0).bind(self.kind);
+        let earlier = query(REVOKE_EARLIER).bind(self.at.0).bind(self.person.0).bind(self.award.0).bind(self.kind);
         let earlier = earlier.bind(self.revision).bind(self.issuer.0);
         earlier.execute(&mut *conn).await?;
-        let spent = sqlx::query(REVOKE_SPENT).bind(self.at.0).bind(self.award.0).bind(self.issuer.0).bind(self.revision);
+        let spent = query(REVOKE_SPENT).bind(self.at.0).bind(self.award.0).bind(self.issuer.0).bind(self.revision);
         spent.execute(&mut *conn).await?;
         match &self.mail {
             Some(mail) => enqueue(conn, self.issuer, mail).await,
@@ -251,7 +248,7 @@ impl Apply<Conn> for WhereToMail {
     type Out = Option<String>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Option<String>, StoreError> {
-        let row = sqlx::query(ADDRESS).bind(self.learner.person.0).bind(self.learner.issuer.0).fetch_optional(conn).await?;
+        let row = query(ADDRESS).bind(self.learner.person.0).bind(self.learner.issuer.0).fetch_optional(conn).await?;
         Ok(row.map(|r| r.try_get(0)).transpose()?.flatten())
     }
 }
@@ -260,15 +257,15 @@ impl Apply<Conn> for AwardForIssue {
     type Out = Option<IssueFacts>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Option<IssueFacts>, StoreError> {
-        let row = sqlx::query(OF_AWARD).bind(self.person.0).bind(self.issuer.0).bind(self.award.0).fetch_optional(&mut *conn).await?;
+        let row = query(OF_AWARD).bind(self.person.0).bind(self.issuer.0).bind(self.award.0).fetch_optional(&mut *conn).await?;
         let Some(badge) = row.as_ref().map(badge).transpose()?.filter(|b| b.withdrawn_at.is_none()) else { return Ok(None) };
         let programme = programme_version(conn, self.issuer.0, &badge.programme, &badge.programme_version).await?;
         let Some(programme) = programme else { return Ok(None) };
-        let address = sqlx::query(ADDRESS).bind(self.person.0).bind(self.issuer.0).fetch_optional(&mut *conn).await?;
+        let address = query(ADDRESS).bind(self.person.0).bind(self.issuer.0).fetch_optional(&mut *conn).await?;
         let whose = Learner { issuer: self.issuer, person: self.person };
         let intent = intent(conn, whose, self.award, "ob3", badge.revision).await?;
-        let newest = sqlx::query(NEWEST_LIST).bind(self.issuer.0).fetch_optional(conn).await?;
-        let newest_list = newest.map(|r| Ok::<_, sqlx::Error>((r.try_get(0)?, r.try_get(1)?))).transpose()?;
+        let newest = query(NEWEST_LIST).bind(self.issuer.0).fetch_optional(conn).await?;
+        let newest_list = newest.map(|r| Ok::<_, StoreError>((r.try_get(0)?, r.try_get(1)?))).transpose()?;
         let address = address.map(|r| r.try_get(0)).transpose()?.flatten();
         Ok(Some(IssueFacts { badge, programme, address, intent, newest_list }))
     }
@@ -285,16 +282,15 @@ impl Apply<Conn> for RevokedOf {
     type Out = Vec<RevokedEntry>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<RevokedEntry>, StoreError> {
-        let rows = sqlx::query(REVOKED_OF).bind(self.person.0).bind(self.award.0).bind(self.issuer.0).fetch_all(&mut *conn).await?;
-        let award =
-            sqlx::query(AWARD_REVOKED).bind(self.person.0).bind(self.award.0).bind(self.issuer.0).fetch_optional(&mut *conn).await?;
+        let rows = query(REVOKED_OF).bind(self.person.0).bind(self.award.0).bind(self.issuer.0).fetch_all(&mut *conn).await?;
+        let award = query(AWARD_REVOKED).bind(self.person.0).bind(self.award.0).bind(self.issuer.0).fetch_optional(&mut *conn).await?;
         let by = match award {
-            Some(row) if row.try_get::<Option<i64>, _>(0)?.is_some() => RevokedBy::Operator,
-            Some(row) if row.try_get::<Option<i64>, _>(1)?.is_some() => RevokedBy::Holder,
+            Some(row) if row.try_get::<Option<i64>>(0)?.is_some() => RevokedBy::Operator,
+            Some(row) if row.try_get::<Option<i64>>(1)?.is_some() => RevokedBy::Holder,
             _ => RevokedBy::Revision,
         };
         // Credentials that only the journal knew are revoked with their award, and the journal hears of that, too.
-        let spent = sqlx::query(REVOKED_SPENT).bind(self.award.0).bind(self.issuer.0).fetch_all(conn).await?;
+        let spent = query(REVOKED_SPENT).bind(self.award.0).bind(self.issuer.0).fetch_all(conn).await?;
         let entry =
             |r: &EngineRow| Ok(RevokedEntry { by, revision: r.try_get(0)?, status_list: r.try_get(1)?, status_index: r.try_get(2)? });
         rows.iter().chain(&spent).map(entry).collect()
@@ -312,11 +308,11 @@ impl Apply<Conn> for RevokedIndexes {
     type Out = Option<Vec<i64>>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
-        if sqlx::query(LIST_EXISTS).bind(self.issuer.0).bind(self.status_list).fetch_optional(&mut *conn).await?.is_none() {
+        if query(LIST_EXISTS).bind(self.issuer.0).bind(self.status_list).fetch_optional(&mut *conn).await?.is_none() {
             return Ok(None);
         }
-        let mut rows = sqlx::query(REVOKED).bind(self.issuer.0).bind(self.status_list).fetch_all(&mut *conn).await?;
-        rows.extend(sqlx::query(SPENT_REVOKED).bind(self.issuer.0).bind(self.status_list).fetch_all(conn).await?);
+        let mut rows = query(REVOKED).bind(self.issuer.0).bind(self.status_list).fetch_all(&mut *conn).await?;
+        rows.extend(query(SPENT_REVOKED).bind(self.issuer.0).bind(self.status_list).fetch_all(conn).await?);
         rows.iter().map(|r| r.try_get(0)).collect::<Result<_, _>>().map(Some).map_err(Into::into)
     }
 }

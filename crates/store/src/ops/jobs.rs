@@ -4,9 +4,8 @@ use assay_core::{
     clock::DAY_SECONDS,
     ids::{IssuerId, JobId},
 };
-use sqlx::Row;
 
-use super::{Apply, Conn, dialect::skip_locked, rows::small};
+use super::{Apply, Conn, Row, dialect::skip_locked, query, rows::small};
 use crate::{
     StoreError,
     commands::{Enqueue, FinishJob, FoldExposure, FoldFigures, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob},
@@ -19,7 +18,7 @@ const ENQUEUE: &str = "INSERT INTO jobs (job_id, issuer_id, kind, dedup, payload
 
 /// Queues a job in the caller's transaction.
 pub(super) async fn enqueue(conn: &mut Conn, issuer: IssuerId, job: &NewJob) -> Result<(), StoreError> {
-    let query = sqlx::query(ENQUEUE).bind(job.id.0).bind(issuer.0).bind(job.kind).bind(&job.dedup).bind(&job.payload);
+    let query = query(ENQUEUE).bind(job.id.0).bind(issuer.0).bind(job.kind).bind(&job.dedup).bind(&job.payload);
     query.bind(job.person.map(|p| p.0)).bind(job.run_at.0).execute(conn).await?;
     Ok(())
 }
@@ -45,7 +44,7 @@ impl Apply<Conn> for LeaseJobs {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<LeasedJob>, StoreError> {
         let until = self.at.plus_seconds(self.lease_seconds);
-        let query = sqlx::query(LEASE).bind(until.0).bind(&self.owner).bind(self.at.0).bind(i64::from(self.limit)).bind(match self.lane {
+        let query = query(LEASE).bind(until.0).bind(&self.owner).bind(self.at.0).bind(i64::from(self.limit)).bind(match self.lane {
             Lane::Work => 0_i64,
             Lane::Mail => 1,
             Lane::Journal => 2,
@@ -55,7 +54,7 @@ impl Apply<Conn> for LeaseJobs {
             let tries: u32 = small("tries", row.try_get(4)?)?;
             let (id, issuer) = (JobId(row.try_get(0)?), IssuerId(row.try_get(1)?));
             let job = LeasedJob { id, issuer, kind: row.try_get(2)?, payload: row.try_get(3)?, tries: tries.saturating_sub(1) };
-            jobs.push((row.try_get::<i64, _>(5)?, job));
+            jobs.push((row.try_get::<i64>(5)?, job));
         }
         // RETURNING promises no order; mails and badges go out in the order they were asked for.
         jobs.sort_by_key(|(run_at, _)| *run_at);
@@ -69,7 +68,7 @@ impl Apply<Conn> for ReleaseLeases {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        sqlx::query(RELEASE).execute(conn).await?;
+        query(RELEASE).execute(conn).await?;
         Ok(())
     }
 }
@@ -81,7 +80,7 @@ impl Apply<Conn> for FinishJob {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        sqlx::query(FINISH).bind(self.at.0).bind(self.job.0).bind(&self.owner).execute(conn).await?;
+        query(FINISH).bind(self.at.0).bind(self.job.0).bind(&self.owner).execute(conn).await?;
         Ok(())
     }
 }
@@ -93,7 +92,7 @@ impl Apply<Conn> for RetryJob {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        sqlx::query(RETRY).bind(self.run_at.0).bind(&self.error).bind(self.job.0).bind(&self.owner).execute(conn).await?;
+        query(RETRY).bind(self.run_at.0).bind(&self.error).bind(self.job.0).bind(&self.owner).execute(conn).await?;
         Ok(())
     }
 }
@@ -108,8 +107,8 @@ impl Apply<Conn> for FoldExposure {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        if sqlx::query(TAKE_FOLD).bind(self.at.0).bind(self.job.0).execute(&mut *conn).await?.rows_affected() > 0 {
-            sqlx::query(FOLD).bind(self.person.0).bind(self.attempt.0).bind(self.issuer.0).execute(conn).await?;
+        if query(TAKE_FOLD).bind(self.at.0).bind(self.job.0).execute(&mut *conn).await?.rows_affected() > 0 {
+            query(FOLD).bind(self.person.0).bind(self.attempt.0).bind(self.issuer.0).execute(conn).await?;
         }
         Ok(())
     }
@@ -122,8 +121,8 @@ impl Apply<Conn> for FoldFigures {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        if sqlx::query(TAKE_FOLD).bind(self.at.0).bind(self.job.0).execute(&mut *conn).await?.rows_affected() > 0 {
-            sqlx::query(FOLD_FIGURES).bind(self.issuer.0).bind(&self.programme).bind(i64::from(self.passed)).execute(conn).await?;
+        if query(TAKE_FOLD).bind(self.at.0).bind(self.job.0).execute(&mut *conn).await?.rows_affected() > 0 {
+            query(FOLD_FIGURES).bind(self.issuer.0).bind(&self.programme).bind(i64::from(self.passed)).execute(conn).await?;
         }
         Ok(())
     }
@@ -144,7 +143,7 @@ impl Apply<Conn> for Prune {
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
         let month_ago = self.at.plus_seconds(-30 * DAY_SECONDS);
         for (statement, moment) in PRUNE.into_iter().zip([self.at, self.at, self.at, self.at, month_ago]) {
-            sqlx::query(statement).bind(moment.0).execute(&mut *conn).await?;
+            query(statement).bind(moment.0).execute(&mut *conn).await?;
         }
         Ok(())
     }
@@ -156,7 +155,7 @@ impl Apply<Conn> for JobCounts {
     type Out = JobFigures;
 
     async fn apply(&self, conn: &mut Conn) -> Result<JobFigures, StoreError> {
-        let row = sqlx::query(COUNTS).bind(self.at.0).fetch_one(conn).await?;
+        let row = query(COUNTS).bind(self.at.0).fetch_one(conn).await?;
         Ok(JobFigures { open: row.try_get(0)?, troubled: row.try_get(1)?, done: row.try_get(2)? })
     }
 }
@@ -167,7 +166,7 @@ impl Apply<Conn> for JobState {
     type Out = Option<(u32, Option<String>)>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
-        let Some(row) = sqlx::query(STATE).bind(self.job.0).fetch_optional(conn).await? else { return Ok(None) };
+        let Some(row) = query(STATE).bind(self.job.0).fetch_optional(conn).await? else { return Ok(None) };
         Ok(Some((small("tries", row.try_get(0)?)?, row.try_get(1)?)))
     }
 }

@@ -6,12 +6,12 @@ use assay_core::{
     ids::{AwardId, IssuerId, JobId, PersonId},
 };
 use serde_json::{Value, json};
-use sqlx::Row;
 use uuid::Uuid;
 
 use super::{
-    Apply, Conn,
+    Apply, Conn, Row,
     jobs::{FINISH, enqueue},
+    query,
     rows::json as text,
 };
 use crate::{
@@ -37,11 +37,11 @@ impl Apply<Conn> for FinishMail {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        let finish = sqlx::query(FINISH).bind(self.at.0).bind(self.job.0).bind(&self.owner);
+        let finish = query(FINISH).bind(self.at.0).bind(self.job.0).bind(&self.owner);
         if finish.execute(&mut *conn).await?.rows_affected() == 0 {
             return Ok(());
         }
-        let row = sqlx::query(NAME_OF_MAIL).bind(self.job.0).fetch_one(&mut *conn).await?;
+        let row = query(NAME_OF_MAIL).bind(self.job.0).fetch_one(&mut *conn).await?;
         let (issuer, name, person): (Uuid, String, Option<Uuid>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         // A mail that is nobody's yet is named after an address, if only by a keyed hash: that is kept nowhere for ever.
         let name = person.map(|_| name);
@@ -57,7 +57,7 @@ const FORGET_JOURNALS: &str = "DELETE FROM journals WHERE $1 = $1";
 const JOURNALS: &str = "SELECT journal, length, last_sha256 FROM journals ORDER BY journal";
 
 async fn note(conn: &mut Conn, position: &JournalPosition) -> Result<(), StoreError> {
-    let note = sqlx::query(NOTE_JOURNAL).bind(&position.journal[..]).bind(position.length).bind(&position.last_sha256[..]);
+    let note = query(NOTE_JOURNAL).bind(&position.journal[..]).bind(position.length).bind(&position.last_sha256[..]);
     note.execute(conn).await?;
     Ok(())
 }
@@ -68,7 +68,7 @@ impl Apply<Conn> for RevocationWritten {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        sqlx::query(REVOCATION_WRITTEN).bind(self.row.0).execute(conn).await?;
+        query(REVOCATION_WRITTEN).bind(self.row.0).execute(conn).await?;
         Ok(())
     }
 }
@@ -78,7 +78,7 @@ impl Apply<Conn> for FinishLines {
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
         for job in &self.jobs {
-            sqlx::query(LINE_WRITTEN).bind(job.0).bind(&self.owner).execute(&mut *conn).await?;
+            query(LINE_WRITTEN).bind(job.0).bind(&self.owner).execute(&mut *conn).await?;
         }
         match &self.position {
             Some(position) => note(conn, position).await,
@@ -92,7 +92,7 @@ impl Apply<Conn> for NoteJournals {
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
         if self.all {
-            sqlx::query(FORGET_JOURNALS).bind(0_i64).execute(&mut *conn).await?;
+            query(FORGET_JOURNALS).bind(0_i64).execute(&mut *conn).await?;
         }
         for position in &self.positions {
             note(conn, position).await?;
@@ -110,7 +110,7 @@ impl Apply<Conn> for JournalPositions {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
         let mut all = Vec::new();
-        for row in sqlx::query(JOURNALS).fetch_all(conn).await? {
+        for row in query(JOURNALS).fetch_all(conn).await? {
             all.push(JournalPosition { journal: hash(row.try_get(0)?)?, length: row.try_get(1)?, last_sha256: hash(row.try_get(2)?)? });
         }
         Ok(all)
@@ -123,7 +123,7 @@ impl Apply<Conn> for IsHalfFilled {
     type Out = bool;
 
     async fn apply(&self, conn: &mut Conn) -> Result<bool, StoreError> {
-        Ok(sqlx::query(MARK).fetch_optional(conn).await?.is_some())
+        Ok(query(MARK).fetch_optional(conn).await?.is_some())
     }
 }
 
@@ -134,7 +134,7 @@ impl Apply<Conn> for NewestKey {
     type Out = Option<(String, UtcMillis)>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
-        let row = sqlx::query(NEWEST_KEY).bind(self.issuer.0).fetch_optional(conn).await?;
+        let row = query(NEWEST_KEY).bind(self.issuer.0).fetch_optional(conn).await?;
         row.map(|row| Ok((row.try_get(0)?, UtcMillis(row.try_get(1)?)))).transpose()
     }
 }
@@ -146,7 +146,7 @@ impl Apply<Conn> for BeginList {
     type Out = i64;
 
     async fn apply(&self, conn: &mut Conn) -> Result<i64, StoreError> {
-        Ok(sqlx::query(BEGIN_LIST).bind(self.issuer.0).bind(self.least).fetch_one(conn).await?.try_get(0)?)
+        Ok(query(BEGIN_LIST).bind(self.issuer.0).bind(self.least).fetch_one(conn).await?.try_get(0)?)
     }
 }
 
@@ -201,21 +201,21 @@ async fn is_known(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis
     Ok(match fact {
         Fact::Mailed { mail, name, at } => {
             let by_name = match name {
-                Some(name) => is_there!(conn, sqlx::query(NAMED_MAIL_DONE).bind(name)),
+                Some(name) => is_there!(conn, query(NAMED_MAIL_DONE).bind(name)),
                 None => false,
             };
             by_name
-                || is_there!(conn, sqlx::query(MAIL_DONE).bind(mail.0))
-                || (*at < now.plus_seconds(-MAILS_KNOWN_DAYS * DAY_SECONDS) && !is_there!(conn, sqlx::query(MAIL_OPEN).bind(mail.0)))
+                || is_there!(conn, query(MAIL_DONE).bind(mail.0))
+                || (*at < now.plus_seconds(-MAILS_KNOWN_DAYS * DAY_SECONDS) && !is_there!(conn, query(MAIL_OPEN).bind(mail.0)))
         }
         Fact::Closed(closed) => {
             let (person, attempt) = (closed.person.0, closed.attempt.0);
-            is_there!(conn, sqlx::query(ATTEMPT_CLOSED).bind(person).bind(attempt))
-                || is_there!(conn, sqlx::query(ATTEMPT_LOST).bind(person).bind(attempt))
+            is_there!(conn, query(ATTEMPT_CLOSED).bind(person).bind(attempt))
+                || is_there!(conn, query(ATTEMPT_LOST).bind(person).bind(attempt))
         }
         Fact::Used { award, revision, status, revoked_at } => {
-            let spent = sqlx::query(SPENT).bind(issuer.0).bind(status.0).bind(status.1).fetch_optional(&mut *conn).await?;
-            let spent = spent.map(|row| row.try_get::<Option<i64>, _>(0)).transpose()?;
+            let spent = query(SPENT).bind(issuer.0).bind(status.0).bind(status.1).fetch_optional(&mut *conn).await?;
+            let spent = spent.map(|row| row.try_get::<Option<i64>>(0)).transpose()?;
             let done = |standing: Option<Option<i64>>| standing.is_some_and(|revoked| revoked_at.is_none() || revoked.is_some());
             done(spent)
                 || match holder(conn, issuer, *status).await? {
@@ -230,21 +230,21 @@ async fn is_known(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis
             standing(conn, issuer, *award).await?.is_some_and(|award| award.over || award.revision >= *revision)
         }
         Fact::Erased { person, .. } => {
-            let row = sqlx::query(PERSON).bind(person.0).bind(issuer.0).fetch_optional(&mut *conn).await?;
-            row.map(|row| row.try_get::<Option<i64>, _>(0)).transpose()?.flatten().is_some()
+            let row = query(PERSON).bind(person.0).bind(issuer.0).fetch_optional(&mut *conn).await?;
+            row.map(|row| row.try_get::<Option<i64>>(0)).transpose()?.flatten().is_some()
         }
     })
 }
 
 /// Whose credential has a status index here.
 async fn holder(conn: &mut Conn, issuer: IssuerId, status: (i64, i64)) -> Result<Option<(AwardId, i64, PersonId)>, StoreError> {
-    let row = sqlx::query(INDEX_HOLDER).bind(issuer.0).bind(status.0).bind(status.1).fetch_optional(conn).await?;
+    let row = query(INDEX_HOLDER).bind(issuer.0).bind(status.0).bind(status.1).fetch_optional(conn).await?;
     row.map(|row| Ok((AwardId(row.try_get(0)?), row.try_get(1)?, PersonId(row.try_get(2)?)))).transpose()
 }
 
 /// Since when a credential is revoked, if there is one.
 async fn credential(conn: &mut Conn, person: PersonId, award: AwardId, revision: i64) -> Result<Option<Option<i64>>, StoreError> {
-    let row = sqlx::query(CREDENTIAL).bind(person.0).bind(award.0).bind(revision).fetch_optional(conn).await?;
+    let row = query(CREDENTIAL).bind(person.0).bind(award.0).bind(revision).fetch_optional(conn).await?;
     row.map(|row| row.try_get(0)).transpose().map_err(Into::into)
 }
 
@@ -258,7 +258,7 @@ struct Award {
 }
 
 async fn standing(conn: &mut Conn, issuer: IssuerId, award: AwardId) -> Result<Option<Award>, StoreError> {
-    let Some(row) = sqlx::query(AWARD).bind(award.0).bind(issuer.0).fetch_optional(conn).await? else { return Ok(None) };
+    let Some(row) = query(AWARD).bind(award.0).bind(issuer.0).fetch_optional(conn).await? else { return Ok(None) };
     let (revoked, withdrawn): (Option<i64>, Option<i64>) = (row.try_get(3)?, row.try_get(4)?);
     let (person, badge_id, revision) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     Ok(Some(Award { person, badge_id, revision, revoked: revoked.is_some(), over: revoked.or(withdrawn).is_some() }))
@@ -283,9 +283,9 @@ async fn settle(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis) 
     match fact {
         Fact::Mailed { mail, name, .. } => {
             // Done as of now: it is forgotten a month from here, not before whatever would send it again was worked on.
-            sqlx::query(MAIL_WENT_OUT).bind(now.0).bind(mail.0).bind(name).execute(&mut *conn).await?;
+            query(MAIL_WENT_OUT).bind(now.0).bind(mail.0).bind(name).execute(&mut *conn).await?;
             let name = name.clone().unwrap_or_else(|| mail.to_string());
-            sqlx::query(KEEP_MAIL).bind(mail.0).bind(issuer.0).bind(name).bind(now.0).execute(conn).await?;
+            query(KEEP_MAIL).bind(mail.0).bind(issuer.0).bind(name).bind(now.0).execute(conn).await?;
             Ok(Settled::Done)
         }
         Fact::Closed(closed) => close(conn, issuer, closed, now).await,
@@ -298,24 +298,24 @@ async fn settle(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis) 
                 return Ok(Settled::Clash);
             }
             if let (Some((.., person)), Some(at)) = (own, revoked) {
-                let revoke = sqlx::query(REVOKE_CREDENTIAL).bind(at).bind(person.0).bind(award.0).bind(revision).bind(issuer.0);
+                let revoke = query(REVOKE_CREDENTIAL).bind(at).bind(person.0).bind(award.0).bind(*revision).bind(issuer.0);
                 if revoke.execute(&mut *conn).await?.rows_affected() > 0 {
                     return Ok(Settled::Done);
                 }
             }
-            let counted = own.is_some() || is_there!(conn, sqlx::query(SPENT).bind(issuer.0).bind(status.0).bind(status.1));
-            let spend = sqlx::query(SPEND).bind(issuer.0).bind(status.0).bind(status.1).bind(award.0).bind(revision).bind(revoked);
+            let counted = own.is_some() || is_there!(conn, query(SPENT).bind(issuer.0).bind(status.0).bind(status.1));
+            let spend = query(SPEND).bind(issuer.0).bind(status.0).bind(status.1).bind(award.0).bind(*revision).bind(revoked);
             spend.execute(&mut *conn).await?;
             if !counted {
-                sqlx::query(COUNT_SPENT).bind(issuer.0).bind(status.0).execute(conn).await?;
+                query(COUNT_SPENT).bind(issuer.0).bind(status.0).execute(conn).await?;
             }
             Ok(if known { Settled::Done } else { Settled::Stranger })
         }
         Fact::Revoked { award, at, job } => {
             let Some(found) = standing(conn, issuer, *award).await? else { return Ok(Settled::Stranger) };
-            sqlx::query(REVOKE_AWARD).bind(at.0).bind(found.person).bind(award.0).execute(&mut *conn).await?;
-            sqlx::query(REVOKE_ITS_CREDENTIALS).bind(at.0).bind(found.person).bind(award.0).bind(issuer.0).execute(&mut *conn).await?;
-            sqlx::query(REVOKE_SPENT).bind(at.0).bind(award.0).bind(issuer.0).bind(i64::MAX).execute(&mut *conn).await?;
+            query(REVOKE_AWARD).bind(at.0).bind(found.person).bind(award.0).execute(&mut *conn).await?;
+            query(REVOKE_ITS_CREDENTIALS).bind(at.0).bind(found.person).bind(award.0).bind(issuer.0).execute(&mut *conn).await?;
+            query(REVOKE_SPENT).bind(at.0).bind(award.0).bind(issuer.0).bind(i64::MAX).execute(&mut *conn).await?;
             let payload = json!({ "badge": found.badge_id, "person": found.person }).to_string();
             let person = Some(PersonId(found.person));
             let job = NewJob { id: *job, kind: "revoked-mail", dedup: award.to_string(), payload, person, run_at: now };
@@ -326,7 +326,7 @@ async fn settle(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis) 
             let Some(found) = standing(conn, issuer, *award).await? else { return Ok(Settled::Stranger) };
             // The document of that revision is lost: another one, later than it, takes its place.
             let next = revision + 1;
-            sqlx::query(RAISE).bind(next).bind(found.person).bind(award.0).execute(&mut *conn).await?;
+            query(RAISE).bind(next).bind(found.person).bind(award.0).execute(&mut *conn).await?;
             issue(conn, issuer, *job, *award, PersonId(found.person), next, now).await?;
             Ok(Settled::Done)
         }
@@ -364,26 +364,26 @@ const AWARD_AGAIN: &str = "INSERT INTO awards (person_id, award_id, issuer_id, p
 /// An attempt that was closed stays closed, its wait runs, and what it earned is earned.
 async fn close(conn: &mut Conn, issuer: IssuerId, closed: &Closed, now: UtcMillis) -> Result<Settled, StoreError> {
     let (person, attempt) = (closed.person.0, closed.attempt.0);
-    if !is_there!(conn, sqlx::query(PERSON).bind(person).bind(issuer.0)) {
+    if !is_there!(conn, query(PERSON).bind(person).bind(issuer.0)) {
         return Ok(Settled::Stranger);
     }
     let outcome = closed.outcome.as_ref().map(text).transpose()?;
-    let close = sqlx::query(CLOSE_IT).bind(closed.closed_at.0).bind(outcome).bind(closed.next_start_at.map(|at| at.0));
+    let close = query(CLOSE_IT).bind(closed.closed_at.0).bind(outcome).bind(closed.next_start_at.map(|at| at.0));
     let found = close.bind(person).bind(attempt).bind(issuer.0).fetch_optional(&mut *conn).await?;
     let name: Option<String> = found.map(|row| row.try_get(0)).transpose()?;
     if name.is_none() {
-        let lose = sqlx::query(LOSE).bind(person).bind(attempt).bind(issuer.0).bind(&closed.programme).bind(closed.started_at.0);
+        let lose = query(LOSE).bind(person).bind(attempt).bind(issuer.0).bind(&closed.programme).bind(closed.started_at.0);
         lose.execute(&mut *conn).await?;
     }
     if let Some(next) = closed.next_start_at {
-        let wait = sqlx::query(WAIT).bind(person).bind(issuer.0).bind(&closed.programme).bind(next.0).bind(i64::from(closed.fails));
+        let wait = query(WAIT).bind(person).bind(issuer.0).bind(&closed.programme).bind(next.0).bind(i64::from(closed.fails));
         wait.execute(&mut *conn).await?;
     }
     let payload = json!({ "attempt": closed.attempt, "person": closed.person }).to_string();
     match (name, closed.award) {
         (Some(name), Some(award)) => {
-            sqlx::query(PASS).bind(&closed.badge_version).bind(person).bind(issuer.0).bind(&closed.programme).execute(&mut *conn).await?;
-            let again = sqlx::query(AWARD_AGAIN).bind(person).bind(award.0).bind(issuer.0).bind(&closed.programme);
+            query(PASS).bind(&closed.badge_version).bind(person).bind(issuer.0).bind(&closed.programme).execute(&mut *conn).await?;
+            let again = query(AWARD_AGAIN).bind(person).bind(award.0).bind(issuer.0).bind(&closed.programme);
             let again = again.bind(&closed.badge_version).bind(attempt).bind(closed.badge_id.as_str()).bind(name).bind(closed.closed_at.0);
             if again.execute(&mut *conn).await?.rows_affected() > 0 {
                 issue(conn, issuer, closed.jobs[0], award, closed.person, 1, now).await?;

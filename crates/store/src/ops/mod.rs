@@ -3,7 +3,7 @@
 //! `$1` placeholders, `ON CONFLICT`, `RETURNING`, partial unique indexes; in an upsert the standing row's columns are written with
 //! the table's name. No engine's own functions; the few words that differ are macros in each engine's `dialect`.
 
-use super::{Apply, Conn, dialect};
+use super::{Apply, Conn, EngineRow, Row, dialect, query};
 
 mod answers;
 mod attempts;

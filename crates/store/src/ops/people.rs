@@ -7,13 +7,13 @@ use assay_core::{
     programme::Rules,
 };
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 use uuid::Uuid;
 
 use super::{
-    Apply, Conn,
+    Apply, Conn, EngineRow, Row,
     jobs::enqueue,
     keep::owe,
+    query,
     rows::{from_json, small},
 };
 use crate::{
@@ -31,8 +31,8 @@ impl Apply<Conn> for EnsureIssuer {
     type Out = IssuerId;
 
     async fn apply(&self, conn: &mut Conn) -> Result<IssuerId, StoreError> {
-        sqlx::query(NEW_ISSUER).bind(self.id.0).bind(&self.slug).bind(self.at.0).execute(&mut *conn).await?;
-        let row = sqlx::query(ISSUER).bind(&self.slug).fetch_one(&mut *conn).await?;
+        query(NEW_ISSUER).bind(self.id.0).bind(&self.slug).bind(self.at.0).execute(&mut *conn).await?;
+        let row = query(ISSUER).bind(&self.slug).fetch_one(&mut *conn).await?;
         Ok(IssuerId(row.try_get(0)?))
     }
 }
@@ -44,7 +44,7 @@ impl Apply<Conn> for RequestSignIn {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        let link = sqlx::query(NEW_LINK).bind(&self.token_hash[..]).bind(self.issuer.0).bind(&self.address).bind(&self.next_path);
+        let link = query(NEW_LINK).bind(&self.token_hash[..]).bind(self.issuer.0).bind(&self.address).bind(&self.next_path);
         link.bind(self.at.0).bind(self.expires_at.0).execute(&mut *conn).await?;
         enqueue(conn, self.issuer, &self.mail).await
     }
@@ -62,15 +62,15 @@ const TAKE_UP_WAITS: &str = "INSERT INTO standings (person_id, issuer_id, progra
     SELECT $1, issuer_id, programme, next_start_at, fails FROM kept_waits WHERE issuer_id = $2 AND address_mac = $3";
 
 async fn open_session(conn: &mut Conn, learner: Learner, token_hash: &TokenHash, at: i64, expires_at: i64) -> Result<(), StoreError> {
-    let query = sqlx::query(NEW_SESSION).bind(&token_hash[..]).bind(learner.issuer.0).bind(learner.person.0);
+    let query = query(NEW_SESSION).bind(&token_hash[..]).bind(learner.issuer.0).bind(learner.person.0);
     query.bind(at).bind(expires_at).execute(conn).await?;
     Ok(())
 }
 
 /// The person with this address, made if new; and whether they are new.
 async fn person_at(conn: &mut Conn, issuer: IssuerId, address: &str, new: PersonId, at: i64) -> Result<(Learner, bool), StoreError> {
-    let made = sqlx::query(NEW_PERSON).bind(new.0).bind(issuer.0).bind(address).bind(at).execute(&mut *conn).await?;
-    let row = sqlx::query(PERSON_BY_ADDRESS).bind(issuer.0).bind(address).fetch_one(&mut *conn).await?;
+    let made = query(NEW_PERSON).bind(new.0).bind(issuer.0).bind(address).bind(at).execute(&mut *conn).await?;
+    let row = query(PERSON_BY_ADDRESS).bind(issuer.0).bind(address).fetch_one(&mut *conn).await?;
     Ok((Learner { issuer, person: PersonId(row.try_get(0)?) }, made.rows_affected() > 0))
 }
 
@@ -78,13 +78,13 @@ impl Apply<Conn> for ConsumeSignIn {
     type Out = Option<(SignedIn, String)>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
-        let used = sqlx::query(USE_LINK).bind(self.at.0).bind(&self.token_hash[..]).bind(self.issuer.0).fetch_optional(&mut *conn).await?;
+        let used = query(USE_LINK).bind(self.at.0).bind(&self.token_hash[..]).bind(self.issuer.0).fetch_optional(&mut *conn).await?;
         let Some(link) = used else { return Ok(None) };
         let (address, next_path): (String, String) = (link.try_get(0)?, link.try_get(1)?);
-        sqlx::query(USE_OTHERS).bind(self.at.0).bind(&address).bind(self.issuer.0).execute(&mut *conn).await?;
+        query(USE_OTHERS).bind(self.at.0).bind(&address).bind(self.issuer.0).execute(&mut *conn).await?;
         let (learner, is_new) = person_at(conn, self.issuer, &address, self.new_person, self.at.0).await?;
         if is_new {
-            sqlx::query(TAKE_UP_WAITS).bind(learner.person.0).bind(self.issuer.0).bind(&self.address_mac[..]).execute(&mut *conn).await?;
+            query(TAKE_UP_WAITS).bind(learner.person.0).bind(self.issuer.0).bind(&self.address_mac[..]).execute(&mut *conn).await?;
         }
         open_session(conn, learner, &self.session_hash, self.at.0, self.session_expires_at.0).await?;
         Ok(Some((SignedIn { learner }, next_path)))
@@ -107,7 +107,7 @@ impl Apply<Conn> for CloseSession {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        sqlx::query(CLOSE_SESSION).bind(&self.token_hash[..]).execute(conn).await?;
+        query(CLOSE_SESSION).bind(&self.token_hash[..]).execute(conn).await?;
         Ok(())
     }
 }
@@ -126,9 +126,9 @@ fn handle_hash(handle: &str) -> [u8; 32] {
 /// A handle that was given up is nobody else's: links to it stand in applications and on profiles.
 async fn release_handle(conn: &mut Conn, learner: Learner) -> Result<(), StoreError> {
     let (person, issuer) = (learner.person.0, learner.issuer.0);
-    if let Some(row) = sqlx::query(OWN_HANDLE).bind(person).bind(issuer).fetch_optional(&mut *conn).await? {
+    if let Some(row) = query(OWN_HANDLE).bind(person).bind(issuer).fetch_optional(&mut *conn).await? {
         let hash = handle_hash(row.try_get(0)?);
-        sqlx::query(RELEASE_HANDLE).bind(issuer).bind(&hash[..]).bind(person).execute(conn).await?;
+        query(RELEASE_HANDLE).bind(issuer).bind(&hash[..]).bind(person).execute(conn).await?;
     }
     Ok(())
 }
@@ -139,7 +139,7 @@ impl Apply<Conn> for SetHandle {
     async fn apply(&self, conn: &mut Conn) -> Result<bool, StoreError> {
         release_handle(conn, self.learner).await?;
         let hash = handle_hash(self.handle.as_deref().unwrap_or_default());
-        let set = sqlx::query(SET_HANDLE).bind(&self.handle).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(&hash[..]);
+        let set = query(SET_HANDLE).bind(&self.handle).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(&hash[..]);
         Ok(set.execute(conn).await?.rows_affected() > 0)
     }
 }
@@ -151,10 +151,10 @@ impl Apply<Conn> for WhoIs {
     type Out = Option<Person>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
-        let row = sqlx::query(WHO_IS).bind(&self.token_hash[..]).bind(self.issuer.0).bind(self.at.0).fetch_optional(conn).await?;
+        let row = query(WHO_IS).bind(&self.token_hash[..]).bind(self.issuer.0).bind(self.at.0).fetch_optional(conn).await?;
         let Some(row) = row else { return Ok(None) };
         let learner = Learner { issuer: self.issuer, person: PersonId(row.try_get(0)?) };
-        Ok(Some(Person { learner, address: row.try_get::<Option<String>, _>(1)?.unwrap_or_default(), handle: row.try_get(2)? }))
+        Ok(Some(Person { learner, address: row.try_get::<Option<String>>(1)?.unwrap_or_default(), handle: row.try_get(2)? }))
     }
 }
 
@@ -165,8 +165,8 @@ impl Apply<Conn> for LinkAddress {
     type Out = Option<String>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
-        let row = sqlx::query(LINK_ADDRESS).bind(&self.token_hash[..]).bind(self.issuer.0).bind(self.at.0).fetch_optional(conn).await?;
-        row.map(|r| r.try_get(0)).transpose().map_err(Into::into)
+        let row = query(LINK_ADDRESS).bind(&self.token_hash[..]).bind(self.issuer.0).bind(self.at.0).fetch_optional(conn).await?;
+        row.map(|r| r.try_get(0)).transpose()
     }
 }
 
@@ -178,7 +178,7 @@ impl Apply<Conn> for MarkLesson {
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
         let sql = if self.done { MARK_LESSON } else { UNMARK_LESSON };
-        let mut query = sqlx::query(sql).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(&self.programme).bind(&self.lesson);
+        let mut query = query(sql).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(&self.programme).bind(&self.lesson);
         if self.done {
             query = query.bind(self.at.0);
         }
@@ -194,8 +194,8 @@ impl Apply<Conn> for LessonsDone {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<String>, StoreError> {
         let rows =
-            sqlx::query(LESSONS_DONE).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(&self.programme).fetch_all(conn).await?;
-        rows.iter().map(|r| r.try_get(0).map_err(Into::into)).collect()
+            query(LESSONS_DONE).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(&self.programme).fetch_all(conn).await?;
+        rows.iter().map(|r| r.try_get(0)).collect()
     }
 }
 
@@ -210,7 +210,7 @@ pub(super) async fn audit(
     object: &str,
     detail: &str,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(AUDIT).bind(act.row.0).bind(issuer.0).bind(act.at.0).bind(&act.actor);
+    let query = query(AUDIT).bind(act.row.0).bind(issuer.0).bind(act.at.0).bind(&act.actor);
     query.bind(action).bind(object).bind(detail).execute(conn).await?;
     Ok(())
 }
@@ -221,8 +221,8 @@ impl Apply<Conn> for AuditLog {
     type Out = Vec<AuditLine>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<AuditLine>, StoreError> {
-        let rows = sqlx::query(AUDIT_LOG).bind(self.issuer.0).bind(i64::from(self.limit)).fetch_all(conn).await?;
-        let line = |row: &<<Conn as sqlx::Connection>::Database as sqlx::Database>::Row| {
+        let rows = query(AUDIT_LOG).bind(self.issuer.0).bind(i64::from(self.limit)).fetch_all(conn).await?;
+        let line = |row: &EngineRow| {
             Ok(AuditLine {
                 at: UtcMillis(row.try_get(0)?),
                 actor: row.try_get(1)?,
@@ -251,16 +251,16 @@ const FAIL_OPEN: &str =
 /// Erasing in the middle of an attempt counts as failing it: otherwise it would be a way to read a pool without a wait.
 async fn fail_open_attempts(conn: &mut Conn, learner: Learner, at: UtcMillis) -> Result<(), StoreError> {
     let (person, issuer) = (learner.person.0, learner.issuer.0);
-    for row in sqlx::query(OPEN_ATTEMPTS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
-        let rules: Rules = from_json("rules", row.try_get::<&str, _>(1)?)?;
+    for row in query(OPEN_ATTEMPTS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
+        let rules: Rules = from_json("rules", row.try_get::<&str>(1)?)?;
         let fails: u32 = small("fails", row.try_get(2)?)?;
         let fails = fails.saturating_add(1);
         let next = at.whole_second().plus_seconds(wait_seconds(&rules, fails));
-        sqlx::query(FAIL_OPEN).bind(next.0).bind(person).bind(issuer).bind(row.try_get::<&str, _>(0)?).execute(&mut *conn).await?;
+        query(FAIL_OPEN).bind(next.0).bind(person).bind(issuer).bind(row.try_get::<&str>(0)?).execute(&mut *conn).await?;
         let attempt: Uuid = row.try_get(3)?;
         let line = serde_json::json!({
-            "at": at, "event": "closed", "person": person, "attempt": attempt, "programme": row.try_get::<&str, _>(0)?,
-            "badge_version": row.try_get::<&str, _>(4)?, "started_at": row.try_get::<i64, _>(5)?, "closed_at": at.whole_second(),
+            "at": at, "event": "closed", "person": person, "attempt": attempt, "programme": row.try_get::<&str>(0)?,
+            "badge_version": row.try_get::<&str>(4)?, "started_at": row.try_get::<i64>(5)?, "closed_at": at.whole_second(),
             "next_start_at": next, "fails": fails, "outcome": null, "award": null,
         });
         owe(conn, learner.issuer, attempt, format!("closed/{attempt}"), at, &line).await?;
@@ -303,13 +303,13 @@ impl Apply<Conn> for Erase {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<String>, StoreError> {
         let (person, issuer, at) = (self.learner.person.0, self.learner.issuer.0, self.act.at.0);
-        let rows = sqlx::query(WITHDRAWN).bind(person).bind(issuer).fetch_all(&mut *conn).await?;
+        let rows = query(WITHDRAWN).bind(person).bind(issuer).fetch_all(&mut *conn).await?;
         let withdrawn = rows.iter().map(|r| r.try_get(0)).collect::<Result<Vec<String>, _>>()?;
         fail_open_attempts(conn, self.learner, self.act.at).await?;
         release_handle(conn, self.learner).await?;
-        sqlx::query(KEEP_WAITS).bind(&self.address_mac[..]).bind(person).bind(issuer).bind(at).execute(&mut *conn).await?;
+        query(KEEP_WAITS).bind(&self.address_mac[..]).bind(person).bind(issuer).bind(at).execute(&mut *conn).await?;
         for &statement in ERASE {
-            sqlx::query(statement).bind(person).bind(issuer).bind(at).execute(&mut *conn).await?;
+            query(statement).bind(person).bind(issuer).bind(at).execute(&mut *conn).await?;
         }
         // The journal learns of it afterwards: a restored backup must not bring these badges back.
         for row in &rows {
@@ -323,7 +323,7 @@ impl Apply<Conn> for Erase {
         owe(conn, self.learner.issuer, person, format!("erased/{person}"), self.act.at, &line).await?;
         // Everything that begins so: `0` is the character after `/`.
         let (from, to) = (format!("sign-in/{}/", hex(&self.address_mac)), format!("sign-in/{}0", hex(&self.address_mac)));
-        sqlx::query(ERASE_SIGN_IN_MAILS).bind(at).bind(from).bind(to).bind(issuer).execute(&mut *conn).await?;
+        query(ERASE_SIGN_IN_MAILS).bind(at).bind(from).bind(to).bind(issuer).execute(&mut *conn).await?;
         audit(conn, self.learner.issuer, &self.act, "erase", &person.to_string(), "by the person").await?;
         Ok(withdrawn)
     }
@@ -351,30 +351,30 @@ impl Apply<Conn> for OwnData {
 
     async fn apply(&self, conn: &mut Conn) -> Result<serde_json::Value, StoreError> {
         let (person, issuer) = (self.learner.person.0, self.learner.issuer.0);
-        let row = sqlx::query(OWN_PERSON).bind(person).bind(issuer).fetch_one(&mut *conn).await?;
+        let row = query(OWN_PERSON).bind(person).bind(issuer).fetch_one(&mut *conn).await?;
         let (address, handle, created): (Option<String>, Option<String>, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let mut answers = Vec::new();
-        for row in sqlx::query(OWN_ANSWERS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
+        for row in query(OWN_ANSWERS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
             answers.push(own_answer(&row)?);
         }
         let mut lessons = Vec::new();
-        for row in sqlx::query(OWN_LESSONS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
+        for row in query(OWN_LESSONS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
             let (programme, lesson, at): (String, String, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             lessons.push(serde_json::json!({ "programme": programme, "lesson": lesson, "done_at": moment(Some(at)) }));
         }
         let mut reports = Vec::new();
-        for row in sqlx::query(OWN_REPORTS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
+        for row in query(OWN_REPORTS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
             let (attempt, position, words, at): (Uuid, i64, String, i64) =
                 (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
             reports.push(serde_json::json!({ "attempt": attempt, "question": position, "words": words, "at": moment(Some(at)) }));
         }
         let mut saves = Vec::new();
-        for row in sqlx::query(OWN_SAVES).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
+        for row in query(OWN_SAVES).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
             let (attempt, position, at): (Uuid, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             saves.push(serde_json::json!({ "attempt": attempt, "question": position, "saved_at": moment(Some(at)) }));
         }
         let mut standings = Vec::new();
-        for row in sqlx::query(OWN_STANDINGS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
+        for row in query(OWN_STANDINGS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
             let (programme, next, fails, passed): (String, i64, i64, Option<String>) =
                 (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
             standings.push(serde_json::json!({ "programme": programme, "next_start_at": moment((next > 0).then_some(next)), "failed_attempts": fails, "passed_badge_version": passed }));
@@ -387,16 +387,16 @@ impl Apply<Conn> for OwnData {
     }
 }
 
-fn own_answer(row: &<<Conn as sqlx::Connection>::Database as sqlx::Database>::Row) -> Result<serde_json::Value, StoreError> {
+fn own_answer(row: &EngineRow) -> Result<serde_json::Value, StoreError> {
     use assay_core::form::{OptionToken, PlacedOption, show};
     let (attempt, position): (Uuid, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let question: assay_items::Question = from_json("question", row.try_get::<&str, _>(2)?)?;
-    let placed: Vec<PlacedOption> = from_json("form", row.try_get::<&str, _>(3)?)?;
-    let chosen: Vec<OptionToken> = row.try_get::<Option<&str>, _>(6)?.map_or(Ok(Vec::new()), |t| from_json("answer", t))?;
+    let question: assay_items::Question = from_json("question", row.try_get::<&str>(2)?)?;
+    let placed: Vec<PlacedOption> = from_json("form", row.try_get::<&str>(3)?)?;
+    let chosen: Vec<OptionToken> = row.try_get::<Option<&str>>(6)?.map_or(Ok(Vec::new()), |t| from_json("answer", t))?;
     let shown = show(&question, &placed);
     let words = |t: &OptionToken| shown.options.iter().find(|(token, _)| token == t).map(|(_, html)| html.as_str().to_owned());
     Ok(serde_json::json!({
-        "attempt": attempt, "question": position, "first_shown_at": moment(row.try_get(4)?), "flagged": row.try_get::<i64, _>(5)? != 0,
+        "attempt": attempt, "question": position, "first_shown_at": moment(row.try_get(4)?), "flagged": row.try_get::<i64>(5)? != 0,
         "stem": shown.stem, "chosen": chosen.iter().filter_map(words).collect::<Vec<_>>(), "saved_at": moment(row.try_get(7)?),
     }))
 }

@@ -3,11 +3,11 @@
 use assay_core::{form::Candidate, programme::Programme};
 use assay_items::{Item, ItemId};
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 
 use super::{
-    Apply, Conn,
+    Apply, Conn, Row,
     people::audit,
+    query,
     rows::{from_json, json, small},
 };
 use crate::{
@@ -45,23 +45,16 @@ impl Apply<Conn> for Publish {
         let (issuer, programme) = (self.issuer.0, &self.programme.id);
         let version = hash([document.as_str()].into_iter());
         let pool_version = pool_version(&self.items);
-        let row = sqlx::query(CURRENT).bind(issuer).bind(programme).fetch_optional(&mut *conn).await?;
-        let before = row.map(|r| Ok::<_, sqlx::Error>((r.try_get(0)?, r.try_get(1)?))).transpose()?;
+        let row = query(CURRENT).bind(issuer).bind(programme).fetch_optional(&mut *conn).await?;
+        let before = row.map(|r| Ok::<_, StoreError>((r.try_get(0)?, r.try_get(1)?))).transpose()?;
         if before == Some((version.clone(), pool_version.clone())) {
             return Ok(Published { version, pool_version, changed: false });
         }
-        sqlx::query(NEW_VERSION)
-            .bind(issuer)
-            .bind(programme)
-            .bind(&version)
-            .bind(&document)
-            .bind(self.act.at.0)
-            .execute(&mut *conn)
-            .await?;
+        query(NEW_VERSION).bind(issuer).bind(programme).bind(&version).bind(&document).bind(self.act.at.0).execute(&mut *conn).await?;
         for item in &self.items {
             add_item(self, conn, item, &pool_version).await?;
         }
-        sqlx::query(SET_CURRENT).bind(issuer).bind(programme).bind(&version).bind(&pool_version).execute(&mut *conn).await?;
+        query(SET_CURRENT).bind(issuer).bind(programme).bind(&version).bind(&pool_version).execute(&mut *conn).await?;
         let detail = format!("content {version}, pool {pool_version}, {} items", self.items.len());
         audit(conn, self.issuer, &self.act, "publish", programme, &detail).await?;
         Ok(Published { version, pool_version, changed: true })
@@ -71,9 +64,9 @@ impl Apply<Conn> for Publish {
 async fn add_item(publish: &Publish, conn: &mut Conn, item: &Item, pool_version: &str) -> Result<(), StoreError> {
     let (issuer, programme) = (publish.issuer.0, &publish.programme.id);
     let domain = publish.programme.domain_of(&item.about.objective).map_or("", |d| d.id.as_str());
-    let new = sqlx::query(NEW_ITEM).bind(issuer).bind(programme).bind(&item.id.0).bind(&item.version.0);
+    let new = query(NEW_ITEM).bind(issuer).bind(programme).bind(&item.id.0).bind(&item.version.0);
     new.bind(json(&item.question)?).bind(item.key.seal().0).bind(json(&item.about)?).execute(&mut *conn).await?;
-    let pool = sqlx::query(NEW_POOL_ITEM).bind(issuer).bind(programme).bind(pool_version).bind(&item.id.0).bind(&item.version.0);
+    let pool = query(NEW_POOL_ITEM).bind(issuer).bind(programme).bind(pool_version).bind(&item.id.0).bind(&item.version.0);
     let pool = pool.bind(domain).bind(&item.about.family).bind(json(&item.about.enemies)?).bind(item.question.options.len() as i64);
     pool.execute(conn).await?;
     Ok(())
@@ -89,8 +82,8 @@ impl Apply<Conn> for CurrentProgrammes {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
         let mut all = Vec::new();
-        for row in sqlx::query(ALL_CURRENT).bind(self.issuer.0).fetch_all(conn).await? {
-            let programme = from_json("programme", row.try_get::<&str, _>(0)?)?;
+        for row in query(ALL_CURRENT).bind(self.issuer.0).fetch_all(conn).await? {
+            let programme = from_json("programme", row.try_get::<&str>(0)?)?;
             all.push(CurrentProgramme { programme, version: row.try_get(1)?, pool_version: row.try_get(2)?, pool_size: row.try_get(3)? });
         }
         Ok(all)
@@ -106,9 +99,9 @@ pub(super) async fn programme_version(
     programme: &str,
     version: &str,
 ) -> Result<Option<Programme>, StoreError> {
-    let row = sqlx::query(ONE_VERSION).bind(issuer).bind(programme).bind(version).fetch_optional(conn).await?;
+    let row = query(ONE_VERSION).bind(issuer).bind(programme).bind(version).fetch_optional(conn).await?;
     let Some(row) = row else { return Ok(None) };
-    from_json("programme", row.try_get::<&str, _>(0)?).map(Some)
+    from_json("programme", row.try_get::<&str>(0)?).map(Some)
 }
 
 impl Apply<Conn> for ProgrammeVersion {
@@ -129,17 +122,17 @@ impl Apply<Conn> for Pool {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
         let (person, issuer) = (self.learner.person.0, self.learner.issuer.0);
-        let seen = sqlx::query(SEEN).bind(person).bind(issuer).bind(&self.programme).fetch_all(&mut *conn).await?;
+        let seen = query(SEEN).bind(person).bind(issuer).bind(&self.programme).fetch_all(&mut *conn).await?;
         let seen = seen.iter().map(|r| r.try_get(0)).collect::<Result<std::collections::HashSet<String>, _>>()?;
         let mut pool = Vec::new();
-        for row in sqlx::query(POOL).bind(issuer).bind(&self.programme).bind(&self.pool_version).fetch_all(conn).await? {
+        for row in query(POOL).bind(issuer).bind(&self.programme).bind(&self.pool_version).fetch_all(conn).await? {
             let item: String = row.try_get(0)?;
             pool.push(Candidate {
                 seen: seen.contains(&item),
                 item: ItemId(item),
                 domain: row.try_get(1)?,
                 family: row.try_get(2)?,
-                enemies: from_json("enemies", row.try_get::<&str, _>(3)?)?,
+                enemies: from_json("enemies", row.try_get::<&str>(3)?)?,
                 options: small("option count", row.try_get(4)?)?,
                 shown: row.try_get(5)?,
             });
@@ -156,9 +149,9 @@ impl Apply<Conn> for Figures {
     type Out = ProgrammeFigures;
 
     async fn apply(&self, conn: &mut Conn) -> Result<ProgrammeFigures, StoreError> {
-        let row = sqlx::query(FIGURES).bind(self.issuer.0).bind(&self.programme).fetch_optional(&mut *conn).await?;
-        let pool = sqlx::query(POOL_SIZE).bind(self.issuer.0).bind(&self.programme).fetch_one(conn).await?;
-        let (submitted, passed) = row.map_or(Ok::<_, sqlx::Error>((0, 0)), |r| Ok((r.try_get(0)?, r.try_get(1)?)))?;
+        let row = query(FIGURES).bind(self.issuer.0).bind(&self.programme).fetch_optional(&mut *conn).await?;
+        let pool = query(POOL_SIZE).bind(self.issuer.0).bind(&self.programme).fetch_one(conn).await?;
+        let (submitted, passed) = row.map_or(Ok::<_, StoreError>((0, 0)), |r| Ok((r.try_get(0)?, r.try_get(1)?)))?;
         Ok(ProgrammeFigures { submitted, passed, pool: pool.try_get(0)? })
     }
 }

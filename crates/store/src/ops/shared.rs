@@ -1,9 +1,8 @@
 //! What all nodes of an installation share beside people and content: limits, and proof that they belong together.
 
 use assay_core::UtcMillis;
-use sqlx::Row;
 
-use super::{Apply, Conn};
+use super::{Apply, Conn, Row, query};
 use crate::{
     StoreError,
     commands::{Agree, TakeTurn},
@@ -19,12 +18,12 @@ impl Apply<Conn> for TakeTurn {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
         let ahead = self.period_ms.saturating_mul(i64::from(self.burst)) - self.period_ms;
-        let take = sqlx::query(TAKE).bind(self.way).bind(&self.key_hash[..]).bind(self.at.0 + self.period_ms).bind(self.at.0);
+        let take = query(TAKE).bind(self.way).bind(&self.key_hash[..]).bind(self.at.0 + self.period_ms).bind(self.at.0);
         let take = take.bind(self.period_ms).bind(self.at.0 + ahead);
         if take.execute(&mut *conn).await?.rows_affected() > 0 {
             return Ok(None);
         }
-        let row = sqlx::query(DUE).bind(self.way).bind(&self.key_hash[..]).fetch_one(conn).await?;
+        let row = query(DUE).bind(self.way).bind(&self.key_hash[..]).fetch_one(conn).await?;
         let due: i64 = row.try_get(0)?;
         Ok(Some(UtcMillis(due - ahead)))
     }
@@ -37,9 +36,9 @@ impl Apply<Conn> for Agree {
     type Out = Vec<u8>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<u8>, StoreError> {
-        sqlx::query(AGREE).bind(self.name).bind(&self.value).execute(&mut *conn).await?;
-        let row = sqlx::query(AGREED).bind(self.name).fetch_one(conn).await?;
-        Ok(row.try_get(0)?)
+        query(AGREE).bind(self.name).bind(&self.value).execute(&mut *conn).await?;
+        let row = query(AGREED).bind(self.name).fetch_one(conn).await?;
+        row.try_get(0)
     }
 }
 

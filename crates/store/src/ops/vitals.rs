@@ -1,9 +1,8 @@
 //! What operators and the program itself ask: is the database well, what waits, what time has it been.
 
 use assay_core::UtcMillis;
-use sqlx::Row;
 
-use super::{Apply, Conn};
+use super::{Apply, Conn, Row, query};
 use crate::{
     StoreError,
     commands::{BringForward, ProveDurable},
@@ -16,7 +15,7 @@ impl Apply<Conn> for IsThere {
     type Out = bool;
 
     async fn apply(&self, conn: &mut Conn) -> Result<bool, StoreError> {
-        Ok(sqlx::query(ANSWERS).bind(self.issuer.0).fetch_optional(conn).await?.is_some())
+        Ok(query(ANSWERS).bind(self.issuer.0).fetch_optional(conn).await?.is_some())
     }
 }
 
@@ -29,7 +28,7 @@ impl Apply<Conn> for ProveDurable {
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
         for statement in [PROVE, PROVED] {
-            sqlx::query(statement).bind(self.issuer.0).bind(self.mark.as_slice()).execute(&mut *conn).await?;
+            query(statement).bind(self.issuer.0).bind(self.mark.as_slice()).execute(&mut *conn).await?;
         }
         Ok(())
     }
@@ -44,7 +43,7 @@ impl Apply<Conn> for WaitingJobs {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<JobsOfKind>, StoreError> {
         let mut all = Vec::new();
-        for row in sqlx::query(WAITING).fetch_all(conn).await? {
+        for row in query(WAITING).fetch_all(conn).await? {
             let (kind, open, troubled) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             all.push(JobsOfKind { kind, open, troubled, oldest: UtcMillis(row.try_get(3)?) });
         }
@@ -61,8 +60,8 @@ impl Apply<Conn> for NewestTime {
     async fn apply(&self, conn: &mut Conn) -> Result<Option<UtcMillis>, StoreError> {
         let mut newest = None;
         for statement in [NEWEST_INTENT, NEWEST_ACT] {
-            let row = sqlx::query(statement).bind(self.issuer.0).fetch_one(&mut *conn).await?;
-            newest = newest.max(row.try_get::<Option<i64>, _>(0)?);
+            let row = query(statement).bind(self.issuer.0).fetch_one(&mut *conn).await?;
+            newest = newest.max(row.try_get::<Option<i64>>(0)?);
         }
         Ok(newest.map(UtcMillis))
     }
@@ -74,7 +73,7 @@ impl Apply<Conn> for BringForward {
     type Out = u64;
 
     async fn apply(&self, conn: &mut Conn) -> Result<u64, StoreError> {
-        let done = sqlx::query(FORWARD).bind(self.at.0).bind(self.later_than.0).execute(conn).await?;
+        let done = query(FORWARD).bind(self.at.0).bind(self.later_than.0).execute(conn).await?;
         Ok(done.rows_affected())
     }
 }

@@ -83,6 +83,22 @@ pub(crate) async fn standard(State(app): State<App>, Path(id): Path<String>, vis
     page(&StandardPage { frame, p, offered, figures, assurance, waits, entry, objectives })
 }
 
+#[derive(Template)]
+#[template(path = "glossary.html")]
+struct GlossaryPage<'a> {
+    frame: Frame,
+    p: &'a Programme,
+}
+
+/// `GET /programmes/{programme}/glossary`, where the programme has one.
+pub(crate) async fn glossary(State(app): State<App>, Path(id): Path<String>, visitor: Visitor) -> Result<Response, Fault> {
+    let p = &app.programme(&id)?.programme;
+    if p.glossary.is_empty() {
+        return Err(Fault::not_found());
+    }
+    page(&GlossaryPage { frame: Frame::new(&app, &visitor, format!("Glossary - {}", p.title)).of(p), p })
+}
+
 /// `GET /programmes/{programme}/badge.svg`: the art alone. Badges name it, so it stays as the standard does.
 pub(crate) async fn art(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Fault> {
     let art = app.programme_ever(&id)?.0.programme.badge.art_svg.clone();
