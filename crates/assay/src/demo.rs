@@ -13,7 +13,7 @@ use std::{
 use assay_badge::{Issuer, SigningKey};
 use assay_core::{Chance, Clock, UtcMillis, clock::DAY_SECONDS, clock::ShiftedClock, clock::WatchedClock, ids::IssuerId, mail::Mail};
 use assay_jobs::{FileJournal, Outbox, Worker, WorkerParts};
-use assay_store::{Bell, Store, commands::EnsureIssuer};
+use assay_store::{Bell, Store, commands::EnsureIssuer, queries::IsHalfFilled};
 use assay_web::{App, Demo, Limits, Parts, SamplePerson};
 use tokio::net::TcpListener;
 
@@ -136,6 +136,9 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str) -> Result<(App, Worke
     let packs = packs::load_embedded()?;
     let store = Store::open_sqlite(&folder.database()).await?;
     let issuer_id = store.run(EnsureIssuer { slug: SLUG.to_owned(), id: IssuerId::random(&*chance), at: clock.now() }).await?;
+    if store.read(IsHalfFilled {}).await? {
+        return Err(Failure::half_filled());
+    }
     let held = reconcile::disagreement(&store, issuer_id, folder, clock.now()).await?;
     let programmes = server::publish(&store, issuer_id, &packs, &*chance, &*clock).await?;
     let (bell, outbox) = (Arc::new(Bell::default()), Arc::new(Outbox::default()));

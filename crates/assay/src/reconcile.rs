@@ -118,7 +118,12 @@ fn name(path: &Path) -> Result<Option<[u8; 32]>, Failure> {
 }
 
 fn journal_failure(error: ReadError) -> Failure {
-    Failure::Words(error.to_string())
+    match error {
+        ReadError::NotContinued { .. } => {
+            Failure::Words(format!("{error}. Give the whole one with --journal, or, where it is lost, say --journal-lost"))
+        }
+        error => Failure::Words(error.to_string()),
+    }
 }
 
 /// Lays given journals into the folder. One that the folder has an older state of takes its place; it must go on from there.

