@@ -33,7 +33,7 @@ const SLUG: &str = "demonstration";
 /// The issuer's name for people.
 const NAME: &str = "Assay demonstration";
 /// The public key history, for `assay verify --trust`.
-const HISTORY: &str = "issuer-keys.json";
+pub(crate) const HISTORY: &str = "issuer-keys.json";
 /// How far the clock was moved, in seconds.
 const OFFSET: &str = "clock-offset";
 /// The address that badges made here name. Its port is taken again at the next start.

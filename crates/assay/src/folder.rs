@@ -142,6 +142,14 @@ impl DataFolder {
         if self.root.join(RESTORING).exists() { Err(FolderError::HalfRestored(self.root.display().to_string())) } else { Ok(()) }
     }
 
+    /// A folder that somebody claimed, whatever is in it, and the issuer it belongs to.
+    pub(crate) fn claimed(root: &Path) -> Result<(Self, String), FolderError> {
+        let folder = Self { root: root.to_owned() };
+        folder.refuse_half_restored()?;
+        let owner = folder.owner()?.ok_or_else(|| FolderError::Nothing(root.display().to_string()))?;
+        Ok((folder, owner))
+    }
+
     /// Where it is.
     pub(crate) fn root(&self) -> &Path {
         &self.root

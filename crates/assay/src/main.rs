@@ -9,6 +9,7 @@ mod beside;
 mod check;
 mod connections;
 mod demo;
+mod doctor;
 mod egress;
 mod failure;
 mod figures;
@@ -58,6 +59,8 @@ enum Command {
     Revoke(revoke::Args),
     /// Give one person more time in a timed attempt.
     GrantTime(grant_time::Args),
+    /// Is this installation well? Settings, keys, disk, database, clock, journal, mail, addresses.
+    Doctor(doctor::Args),
     /// Take everything to one file, while the server works, and prove that it can be brought back.
     Backup(backup::Args),
     /// Bring an installation back from a backup, and reconcile it with the journal.
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Revoke(args) => logged().and_then(|()| waiting(revoke::run(args))),
         Command::GrantTime(args) => logged().and_then(|()| waiting(grant_time::run(args))),
         Command::Move(args) => logged().and_then(|()| waiting(move_to::run(args))),
+        Command::Doctor(args) => logged().and_then(|()| waiting(doctor::run(args))),
         Command::Backup(args) => logged().and_then(|()| waiting(backup::run(args))),
         Command::Restore(args) => logged().and_then(|()| waiting(restore::run(args))),
         Command::Reconcile(args) => logged().and_then(|()| waiting(reconcile::run(args))),

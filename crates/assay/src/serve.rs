@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The public key history of a real server, inside its data folder.
-const HISTORY: &str = "keys/issuer-keys.json";
+pub(crate) const HISTORY: &str = "keys/issuer-keys.json";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

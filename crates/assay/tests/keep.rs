@@ -439,7 +439,7 @@ fn a_server_whose_journal_knows_more_than_its_database_signs_and_mails_nothing()
     assert_eq!(readiness(&server)["checks"]["journal"], "ok");
     let mut browser = signed_in(&server.url, "early@example.org");
     let attempt = begin(&mut browser, &server.url, "Early");
-    assert_eq!(browser.post(&format!("{}{attempt}/submit", server.url), &[]).unwrap().status, 303);
+    assert_eq!(browser.post(&format!("{}{attempt}/submit", server.url), &[("confirm", "yes")]).unwrap().status, 303);
     let closed = |line: &Value| line["event"] == "closed" && line["outcome"]["right"] == 0;
     wait_for("the line", || lines(&data.join("journal/signing.jsonl")).iter().any(closed).then_some(()));
     assert_eq!(server.terminate().code(), Some(0));

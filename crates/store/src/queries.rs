@@ -247,6 +247,12 @@ queries! {
     /// Whether this is a copy that was not finished.
     IsHalfFilled -> bool {}
 
+    /// What all nodes share under a name, if they do.
+    Agreed -> Option<Vec<u8>> {
+        /// Name.
+        name: &'static str,
+    }
+
     /// The key that signed last, and when.
     NewestKey -> Option<(String, UtcMillis)> {
         /// The issuer.
