@@ -33,14 +33,14 @@ const COUNTERS: [(&str, &str); 11] = [
     ("assay_replays_total", "Transactions that met another one on PostgreSQL and were replayed."),
     ("assay_commits_failed_total", "Transactions of the writer that failed; nothing of them was acknowledged."),
     ("assay_badges_issued_total", "Badges signed and stored."),
-    ("assay_jobs_total", "Jobs that were worked on, by kind and outcome: done, later, clock, given-up."),
+    ("assay_jobs_total", "Jobs that were worked on, by kind and outcome: done, later, clock, held, given-up."),
     ("assay_mails_total", "Mails handed over, by outcome: sent, not-taken, refused, unwritable."),
     ("assay_shed_total", "Requests answered 503 because others come first, by class; a full queue is in assay_answers_refused_total."),
     ("assay_clock_alarms_total", "Times that the machine's clock was found wrong."),
     ("assay_connections_cut_total", "Connections ended by force, by why: slow-head, slow-read, too-long."),
     ("assay_connections_refused_total", "Connections refused because their address had too many."),
 ];
-const GAUGES: [(&str, &str); 9] = [
+const GAUGES: [(&str, &str); 10] = [
     ("assay_write_queue", "Commands that wait to be written."),
     ("assay_write_queue_room", "Commands that may wait; the next is answered 503."),
     ("assay_jobs_open", "Jobs that are not done, by kind."),
@@ -49,6 +49,7 @@ const GAUGES: [(&str, &str); 9] = [
     ("assay_connections_open", "Connections that are open, the reader of this one too."),
     ("assay_clock_alarm", "1 while the machine's clock is not to be trusted."),
     ("assay_signing_stopped", "1 while nothing is signed because of the clock."),
+    ("assay_journal_alarm", "1 while journal and database do not agree: nothing is signed or mailed."),
     ("assay_database_answers", "1 when the database answered just now."),
 ];
 const HISTOGRAMS: [(&str, &str); 3] = [

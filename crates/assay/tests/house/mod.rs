@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use assay_badge::{Issuer, SigningKey};
+use assay_badge::Issuer;
 use assay_core::{
     Chance, Clock, UtcMillis,
     attempt::Save,
@@ -93,6 +93,15 @@ impl House {
     pub async fn new(root: &Path) -> Self {
         let postgres = std::env::var("ASSAY_TEST_ENGINE").is_ok_and(|engine| engine == "postgres");
         let url = if postgres { Some(postgres_database().await.expect("ASSAY_TEST_ENGINE=postgres needs a server")) } else { None };
+        Self::over(root, url).await
+    }
+
+    /// A new one, over the embedded engine.
+    pub async fn embedded(root: &Path) -> Self {
+        Self::over(root, None).await
+    }
+
+    async fn over(root: &Path, url: Option<String>) -> Self {
         for folder in ["keys", "journal"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
@@ -123,11 +132,13 @@ impl House {
         let published = store.run(Publish { issuer, programme: programme.clone(), items, act }).await.unwrap();
         let post = Arc::new(Post::default());
         let from = jiff::Timestamp::from_millisecond(at.0 - 86_400_000).unwrap();
+        let signer = Arc::new(Issuer::demonstration("House", BASE, SEED, from));
+        fs::write(root.join("issuer-keys.json"), serde_json::to_string(&signer.history).unwrap()).unwrap();
         let worker = Worker::new(WorkerParts {
             store: store.clone(),
             clock: Arc::new(clock.clone()),
             chance: chance.clone(),
-            issuer: Arc::new(Issuer::demonstration("House", BASE, SEED, from)),
+            issuer: signer,
             contact: String::new(),
             mailer: post.clone(),
             journal: Arc::new(FileJournal::new(root.join("journal/signing.jsonl"))),
@@ -151,10 +162,6 @@ impl House {
                 ["--config".into(), config.to_str().unwrap().into()]
             }
         }
-    }
-
-    pub fn key() -> String {
-        SigningKey::from_seed(SEED).public_multibase()
     }
 
     pub async fn person(&self, name: &str) -> Learner {
