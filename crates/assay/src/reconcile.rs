@@ -136,6 +136,10 @@ pub(crate) fn take_journals(root: &Path, given: &[PathBuf], lost: bool) -> Resul
     let signing = DataFolder::at(root).journal();
     for path in given {
         let Some(found) = name(path)? else {
+            // Nothing was ever written down, here or there.
+            if path.exists() && own.iter().all(|(_, name)| name.is_none()) {
+                continue;
+            }
             return Err(Failure::Words(format!("the journal {} has no line; name the newest journal", path.display())));
         };
         let place = match own.iter().find(|(_, name)| *name == Some(found)) {

@@ -43,6 +43,7 @@ const SYSTEMCTL: &str = r#"#!/bin/sh
 unit=ROOT/etc/systemd/system/assay.service; pid=ROOT/run/assay.pid
 start() {
     [ -f "$pid" ] && kill -0 "$(cat "$pid")" 2>/dev/null && return
+    : > ROOT/run/out
     $(sed -n 's/^ExecStart=//p' "$unit") > ROOT/run/out 2>> ROOT/run/log & echo $! > "$pid"
     for i in $(seq 1200); do grep -q ready ROOT/run/out && return; sleep 0.05; done
     echo "not ready" >&2; cat ROOT/run/log >&2; exit 1

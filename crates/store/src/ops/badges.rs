@@ -313,7 +313,7 @@ impl Apply<Conn> for RevokedIndexes {
         }
         let mut rows = query(REVOKED).bind(self.issuer.0).bind(self.status_list).fetch_all(&mut *conn).await?;
         rows.extend(query(SPENT_REVOKED).bind(self.issuer.0).bind(self.status_list).fetch_all(conn).await?);
-        rows.iter().map(|r| r.try_get(0)).collect::<Result<_, _>>().map(Some).map_err(Into::into)
+        rows.iter().map(|r| r.try_get(0)).collect::<Result<_, _>>().map(Some)
     }
 }
 

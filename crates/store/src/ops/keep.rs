@@ -146,7 +146,7 @@ impl Apply<Conn> for BeginList {
     type Out = i64;
 
     async fn apply(&self, conn: &mut Conn) -> Result<i64, StoreError> {
-        Ok(query(BEGIN_LIST).bind(self.issuer.0).bind(self.least).fetch_one(conn).await?.try_get(0)?)
+        query(BEGIN_LIST).bind(self.issuer.0).bind(self.least).fetch_one(conn).await?.try_get(0)
     }
 }
 
@@ -245,7 +245,7 @@ async fn holder(conn: &mut Conn, issuer: IssuerId, status: (i64, i64)) -> Result
 /// Since when a credential is revoked, if there is one.
 async fn credential(conn: &mut Conn, person: PersonId, award: AwardId, revision: i64) -> Result<Option<Option<i64>>, StoreError> {
     let row = query(CREDENTIAL).bind(person.0).bind(award.0).bind(revision).fetch_optional(conn).await?;
-    row.map(|row| row.try_get(0)).transpose().map_err(Into::into)
+    row.map(|row| row.try_get(0)).transpose()
 }
 
 struct Award {
