@@ -18,6 +18,7 @@ mod grant_time;
 mod logging;
 mod manager;
 mod move_to;
+mod new;
 mod out;
 mod packs;
 mod progress;
@@ -51,6 +52,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the server for real use.
     Serve(serve::Args),
+    /// Make the skeleton of a programme, which explains itself.
+    New(new::Args),
     /// Report every fault of a programme's folder, and what its plan covers.
     Check(check::Args),
     /// Verify badges (JSON, PNG or SVG) without any network.
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => logged().and_then(|()| waiting(backup::run(args))),
         Command::Restore(args) => logged().and_then(|()| waiting(restore::run(args))),
         Command::Reconcile(args) => logged().and_then(|()| waiting(reconcile::run(args))),
+        Command::New(args) => new::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Verify(args) => verify::run(&args),
     };

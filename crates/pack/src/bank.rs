@@ -47,10 +47,24 @@ pub struct Bank {
     /// What cues alone give away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guesses: Option<Guesses>,
+    /// The two most alike that may meet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closest: Option<Closest>,
     /// Mean LIX of items and of lessons.
     pub items_lix: f64,
     /// See `items_lix`.
     pub lessons_lix: f64,
+}
+
+/// The two items most alike of all that may meet in a form.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Closest {
+    /// Slug.
+    pub one: String,
+    /// Slug.
+    pub other: String,
+    /// Likeness of their words.
+    pub percent: f64,
 }
 
 /// Counts the pool and says what stands out.
@@ -59,6 +73,7 @@ pub(crate) fn look(
     lessons: &BTreeMap<String, LessonReading>,
     items: &[ItemFile],
     files: &dyn Files,
+    closest: Option<Closest>,
     found: &mut Findings,
 ) -> Bank {
     let pool: Vec<(&ItemFile, &Asked)> = items.iter().filter_map(|item| Some((item, asked(item)?))).collect();
@@ -83,6 +98,7 @@ pub(crate) fn look(
         places: places(pool.iter().map(|(_, asked)| *asked)),
         length_ratio: ratio,
         guesses,
+        closest,
         items_lix: mean(pool.iter().filter_map(|(item, asked)| item_level(item, asked, found))),
         lessons_lix: mean(lessons.iter().filter_map(|(id, lesson)| lesson_level(id, lesson, found))),
     }
@@ -206,6 +222,10 @@ impl fmt::Display for Bank {
         }
         writeln!(f, "right options have {:.0} % of the length of wrong ones", 100.0 * self.length_ratio)?;
         writeln!(f, "reading level (LIX; 40 to 50 as a newspaper): items {:.0}, lessons {:.0}", self.items_lix, self.lessons_lix)?;
+        if let Some(closest) = &self.closest {
+            let Closest { one, other, percent } = closest;
+            writeln!(f, "most alike of those that may meet: {one} and {other}, {percent:.0} % by their words (60 % is too much)")?;
+        }
         let Some(guesses) = &self.guesses else { return Ok(()) };
         let single: Vec<String> = guesses.single.iter().map(|guess| format!("{} {:.0} %", guess.rules.join(""), guess.percent)).collect();
         writeln!(f, "guessing by cues: {}; blind chance {:.0} %", single.join(", "), guesses.chance)?;

@@ -32,7 +32,7 @@ use assay_items::{
 };
 use serde::Serialize;
 
-pub use bank::Bank;
+pub use bank::{Bank, Closest};
 pub use coverage::{Coverage, DomainCoverage, LookupCounts, ObjectiveCoverage, coverage};
 pub use files::{Files, Folder, MAX_ENTRIES, MAX_FILE_BYTES, Memory, ReadError};
 pub use guesser::{Guess, Guesses};
@@ -159,8 +159,8 @@ pub fn check(files: &dyn Files, id: &str) -> Report {
     let reviews = reviews(&items, &mut found);
     let art = draft.as_ref().and_then(|draft| read_art(files, draft, &mut found));
     let bank = draft.as_ref().map(|draft| {
-        cross::check(draft, &lessons, &items, &mut found);
-        bank::look(draft, &lessons, &items, files, &mut found)
+        let closest = cross::check(draft, &lessons, &items, &mut found);
+        bank::look(draft, &lessons, &items, files, closest, &mut found)
     });
     found.faults.sort();
     found.faults.dedup();

@@ -311,7 +311,10 @@ fn warnings_leave_a_pack_sound() {
     for id in ["alpha-1", "alpha-2"] {
         files.insert(format!("items/alpha/{id}.md"), small::item(id, "alpha.one").replace(&format!("What is the use of {id}?"), long));
     }
-    assert_warning(&files, "items/alpha/alpha-2.md:8: the stem is nearly that of items/alpha/alpha-1.md; give both one `family`");
+    assert_warning(
+        &files,
+        "items/alpha/alpha-2.md:8: the stem is nearly that of items/alpha/alpha-1.md; make one item of them, or give both one `family`",
+    );
     let mut files = small::pack();
     for n in 10..40 {
         files.insert(format!("items/alpha/a-{n}.md"), small::item(&format!("thing {n}"), "alpha.one"));
