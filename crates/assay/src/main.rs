@@ -15,6 +15,7 @@ mod grant_time;
 mod logging;
 mod manager;
 mod move_to;
+mod new;
 mod out;
 mod packs;
 mod progress;
@@ -46,6 +47,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the server for real use.
     Serve(serve::Args),
+    /// Make the skeleton of a programme, which explains itself.
+    New(new::Args),
     /// Report every fault of a programme's folder, and what its plan covers.
     Check(check::Args),
     /// Verify badges (JSON, PNG or SVG) without any network.
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Revoke(args) => logged().and_then(|()| waiting(revoke::run(args))),
         Command::GrantTime(args) => logged().and_then(|()| waiting(grant_time::run(args))),
         Command::Move(args) => logged().and_then(|()| waiting(move_to::run(args))),
+        Command::New(args) => new::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Verify(args) => verify::run(&args),
     };

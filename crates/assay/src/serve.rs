@@ -8,7 +8,7 @@ use assay_jobs::{FileJournal, Mailer, SmtpMailer, WorkerParts};
 use assay_pack::Pack;
 use assay_store::{
     Bell, Store,
-    commands::{Agree, EnsureIssuer},
+    commands::{Agree, AgreeAnew, EnsureIssuer},
 };
 use assay_web::{App, Limits, Parts};
 
@@ -114,7 +114,19 @@ async fn same_as_the_others(store: &Store, secret: &[u8; 32], issuer: &Issuer) -
         [("server.secret", "keys/server.secret", hash(&[])), ("signing.key", "keys/signing.key", hash(issuer.method().as_bytes()))]
     {
         // The embedded database belongs to this folder, and a signing key may be changed there.
-        if !store.is_alone() && store.run(Agree { name, value: own.clone() }).await? != own {
+        if store.is_alone() {
+            continue;
+        }
+        let agreed = store.run(Agree { name, value: own.clone() }).await?;
+        if agreed == own {
+            continue;
+        }
+        // A key that this folder had before today's: it was changed here, by whoever stopped the other nodes for it.
+        let before = issuer.history.keys.iter().take_while(|key| key.verification_method != issuer.method());
+        let changed_here = name == "signing.key" && before.into_iter().any(|key| hash(key.verification_method.as_bytes()) == agreed);
+        if changed_here && store.run(AgreeAnew { name, from: agreed, value: own }).await? {
+            tracing::warn!("the signing key was changed on this node: the others need a copy of this folder `keys` before they start");
+        } else {
             return Err(Failure::Words(format!(
                 "the other nodes of this installation have another {file}: copy the folder `keys` from one of them, or name another database"
             )));

@@ -17,10 +17,10 @@ use assay_core::{
 use assay_store::{
     Bell, Store, StoreError,
     commands::{
-        BringForward, Enqueue, FinishJob, FoldExposure, FoldFigures, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob,
-        Submit,
+        BringForward, Enqueue, FinishJob, FoldExposure, FoldFigures, Forgettable, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases,
+        RetryJob, Submit,
     },
-    queries::{AttemptOf, Overdue, ProgrammeVersion, WhereToMail},
+    queries::{AttemptAlone, Overdue, ProgrammeVersion, WhereToMail},
 };
 use futures_util::FutureExt;
 use serde::Deserialize;
@@ -118,6 +118,10 @@ const MAIL_TIME: Duration = Duration::from_secs(55);
 /// Tries of a mail that a server refuses for good; with the longest pauses this is most of a day.
 const REFUSALS: u32 = 80;
 const PRUNE_SECONDS: i64 = 600;
+/// Rows that are forgotten in one command.
+const PRUNE_ROWS: u16 = 1000;
+/// Such commands of one kind; what is left then waits for the next time.
+const PRUNINGS: usize = 100;
 const POLL: Duration = Duration::from_millis(500);
 /// Longest pause between two tries of a job.
 const LONGEST_PAUSE_SECONDS: i64 = 15 * 60;
@@ -147,6 +151,16 @@ impl Worker {
         self.parts.clock.not_before(at);
     }
 
+    /// Tells by how many milliseconds the database's clock is ahead of this one, where the two are of different machines.
+    pub fn compared(&self, ahead_ms: i64) {
+        self.vitals.compared(ahead_ms);
+    }
+
+    /// Whether this clock was found to agree with the database's, as far as leases and waits need it to.
+    pub fn agrees(&self) -> bool {
+        self.vitals.apart().is_none()
+    }
+
     /// Takes over what a worker that was killed had leased. Only for whoever is sure to be the only one left: the embedded
     /// database belongs to one process.
     ///
@@ -158,7 +172,10 @@ impl Worker {
     }
 
     /// Jobs whose times are from a clock that was ahead run now.
-    async fn bring_forward(&self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn bring_forward(&self) -> Result<(), StoreError> {
         let at = self.parts.clock.now();
         let jobs = self.parts.store.run(BringForward { at, later_than: at.plus_seconds(LONGEST_PAUSE_SECONDS + LEASE_SECONDS) }).await?;
         if jobs > 0 {
@@ -315,7 +332,7 @@ impl Worker {
     async fn result_mail(&self, job: &LeasedJob, of: &AttemptJob) -> Result<(), JobError> {
         let learner = Learner { issuer: job.issuer, person: of.person };
         let store = &self.parts.store;
-        let Some(attempt) = store.read(AttemptOf { learner, attempt: of.attempt }).await? else { return Ok(()) };
+        let Some(attempt) = store.read(AttemptAlone { learner, attempt: of.attempt }).await? else { return Ok(()) };
         let version =
             ProgrammeVersion { issuer: job.issuer, programme: attempt.programme.clone(), version: attempt.programme_version.clone() };
         let (Some(programme), Some(to)) = (store.read(version).await?, store.read(WhereToMail { learner }).await?) else { return Ok(()) };
@@ -352,6 +369,18 @@ impl Worker {
         Ok(store.run(Enqueue { issuer: job.issuer, job: new }).await?)
     }
 
+    /// Forgets a little at a time: other commands go on between.
+    async fn prune(&self, at: UtcMillis) -> Result<(), StoreError> {
+        for what in Forgettable::ALL {
+            for _ in 0..PRUNINGS {
+                if self.parts.store.run(Prune { what, at, most: PRUNE_ROWS }).await? < u64::from(PRUNE_ROWS) {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Closes attempts whose time ran out; now and then forgets what nothing needs.
     async fn keep_house(&self) -> Result<(), StoreError> {
         if self.vitals.watch(&*self.parts.clock) {
@@ -361,7 +390,7 @@ impl Worker {
         let pruned_at = self.pruned_at.load(Ordering::Relaxed);
         if now.seconds_since(UtcMillis(pruned_at)) >= PRUNE_SECONDS {
             self.pruned_at.store(now.0, Ordering::Relaxed);
-            self.parts.store.run(Prune { at: now }).await?;
+            self.prune(now).await?;
         }
         if self.vitals.clock_trouble(&*self.parts.clock).is_some() {
             // Time may not be up at all. Whoever opens such an attempt closes it all the same, by the time that goes on here.

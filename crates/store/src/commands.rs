@@ -28,6 +28,26 @@ macro_rules! commands {
 /// SHA-256 of a secret token: what the database keeps instead of the token.
 pub type TokenHash = [u8; 32];
 
+/// What is forgotten once it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgettable {
+    /// Waits of people who were erased.
+    Waits,
+    /// Sessions that ran out.
+    Sessions,
+    /// Sign-in links that ran out.
+    Links,
+    /// Limits that are no longer reached.
+    Marks,
+    /// Jobs that were done a month ago.
+    Jobs,
+}
+
+impl Forgettable {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Waits, Self::Sessions, Self::Links, Self::Marks, Self::Jobs];
+}
+
 /// A job to be done after the transaction that decided on it; in the same transaction.
 #[derive(Clone, Debug)]
 pub struct NewJob {
@@ -449,6 +469,16 @@ commands! {
         at: UtcMillis,
     }
 
+    /// Puts another value in the place of what all nodes share, if `from` is what stands; says whether.
+    AgreeAnew -> bool {
+        /// Name.
+        name: &'static str,
+        /// What stood.
+        from: Vec<u8>,
+        /// Hash of this node's.
+        value: Vec<u8>,
+    }
+
     /// Makes sure that all nodes share something: the first value stays, and is answered.
     Agree -> Vec<u8> {
         /// Name.
@@ -468,10 +498,14 @@ commands! {
         act: Act,
     }
 
-    /// Forgets what nothing needs any more: sessions and links that ran out, mails sent a month ago.
-    Prune -> () {
+    /// Forgets some of what nothing needs any more, and says how much: fewer than asked for when that was all.
+    Prune -> u64 {
+        /// Of which kind.
+        what: Forgettable,
         /// Now.
         at: UtcMillis,
+        /// Rows at most: a short transaction keeps nobody waiting.
+        most: u16,
     }
 
     /// Writes a line into the audit log.

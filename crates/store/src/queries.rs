@@ -1,5 +1,7 @@
 //! Everything that can be asked, as plain data. The statements are in `ops`.
 
+use std::sync::Arc;
+
 use assay_core::{
     UtcMillis,
     attempt::AttemptState,
@@ -52,7 +54,7 @@ queries! {
     }
 
     /// One version of a programme's content.
-    ProgrammeVersion -> Option<Programme> {
+    ProgrammeVersion -> Option<Arc<Programme>> {
         /// The issuer.
         issuer: IssuerId,
         /// Slug.
@@ -91,6 +93,14 @@ queries! {
 
     /// One attempt with the state of its questions.
     AttemptOf -> Option<Attempt> {
+        /// Who.
+        learner: Learner,
+        /// The attempt.
+        attempt: AttemptId,
+    }
+
+    /// The same without the state of its questions.
+    AttemptAlone -> Option<Attempt> {
         /// Who.
         learner: Learner,
         /// The attempt.
@@ -171,6 +181,14 @@ queries! {
         issuer: IssuerId,
         /// The list.
         status_list: i64,
+    }
+
+    /// Whose an award is. It is looked for in all of them: for jobs that were queued before they said.
+    WhoseAward -> Option<PersonId> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// The award.
+        award: AwardId,
     }
 
     /// Status entries of an award's revoked credentials; for the journal.
@@ -314,7 +332,7 @@ pub struct Attempt {
     pub outcome: Option<Outcome>,
     /// When the next may start, after a fail.
     pub retake_at: Option<UtcMillis>,
-    /// Its questions; empty in lists.
+    /// Its questions; empty in lists and where it was asked for alone.
     pub questions: Vec<QuestionState>,
 }
 
@@ -430,7 +448,7 @@ pub struct IssueFacts {
     /// The badge.
     pub badge: Badge,
     /// The programme as it was.
-    pub programme: Programme,
+    pub programme: Arc<Programme>,
     /// Where to mail.
     pub address: Option<String>,
     /// What is intended already for this revision.

@@ -80,7 +80,7 @@ async fn no_statement_reads_a_whole_table_but_the_named_ones() {
         let steps = plan.raw_query().mapped(|row| row.get::<_, String>("detail")).collect::<Result<Vec<_>, _>>().unwrap();
         for step in steps {
             let short = PARTIAL.iter().any(|index| step.contains(index));
-            if step.starts_with("SCAN") && !step.contains("CONSTANT ROW") && !short {
+            if step.starts_with("SCAN") && !step.contains("CONSTANT ROW") && !step.contains("VIRTUAL TABLE") && !short {
                 scans.insert(format!("{file}: {step}: {}", sql.chars().take(60).collect::<String>()));
             }
         }
@@ -89,12 +89,13 @@ async fn no_statement_reads_a_whole_table_but_the_named_ones() {
     assert!(scans.is_empty(), "{scans:#?}");
 }
 
-/// Tables that stay small, what an operator asks, and what is asked once at a start.
-const ALLOWED_SCANS: [&str; 5] = [
+/// Tables that stay small, what an operator asks, what is asked once at a start, and for jobs of an older schema.
+const ALLOWED_SCANS: [&str; 6] = [
     "SCAN kept_waits",
     "SCAN rate_marks",
     "SELECT person_id FROM attempts WHERE attempt_id",
     "SELECT COUNT(CASE",
+    "SELECT person_id FROM awards WHERE issuer_id",
     "SELECT MAX(intended_at) FROM credential_intents",
 ];
 /// Indexes of few rows: what is open, waiting or revoked.

@@ -13,6 +13,7 @@ use assay_items::{Choice, Key, Mark, SealedKey};
 
 use super::{
     Apply, Conn, EngineRow, Row,
+    dialect::rows_of,
     jobs::enqueue,
     people::audit,
     programmes::programme_version,
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     StoreError,
     commands::{GrantTime, NewJob, NoteShown, StartAttempt, Submit, Submitted},
-    queries::{Attempt, AttemptOf, AttemptsOf, DrawnFrom, Overdue, QuestionState, Standing, StandingOf, WhoseAttempt},
+    queries::{Attempt, AttemptAlone, AttemptOf, AttemptsOf, DrawnFrom, Overdue, QuestionState, Standing, StandingOf, WhoseAttempt},
 };
 
 const MAKE_STANDING: &str = "INSERT INTO standings (person_id, issuer_id, programme, next_start_at, fails) VALUES ($1, $2, $3, 0, 0) ON CONFLICT (person_id, programme) DO NOTHING";
@@ -35,8 +36,23 @@ const CLAIM_START: &str = "UPDATE standings SET next_start_at = standings.next_s
 // The partial unique index decides even where two such updates could both see no open attempt.
 const NEW_ATTEMPT: &str = "INSERT INTO attempts (person_id, attempt_id, issuer_id, programme, programme_version, pool_version, badge_version, rules, draw, holder_name, state, started_at, deadline) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12) ON CONFLICT DO NOTHING";
-const NEW_FORM_ITEM: &str = "INSERT INTO form_items (person_id, attempt_id, position, issuer_id, programme, item_id, item_version, domain, options, shown_before) \
-    SELECT $1, $2, $3, $4, $5, $6, p.item_version, $7, $8, $9 FROM pool_items p WHERE p.issuer_id = $4 AND p.programme = $5 AND p.pool_version = $10 AND p.item_id = $6";
+// The whole form at once: n its position, i the item, d its domain, o its options, s whether it was shown before.
+const NEW_FORM: &str = concat!(
+    "INSERT INTO form_items (person_id, attempt_id, position, issuer_id, programme, item_id, item_version, domain, options, shown_before) \
+     SELECT $1, $2, CAST(f.value ->> 'n' AS BIGINT), $3, $4, p.item_id, p.item_version, f.value ->> 'd', f.value ->> 'o', CAST(f.value ->> 's' AS BIGINT) FROM ",
+    rows_of!("$6"),
+    " f JOIN pool_items p ON p.issuer_id = $3 AND p.programme = $4 AND p.pool_version = $5 AND p.item_id = f.value ->> 'i'"
+);
+
+/// One item of a form, as `NEW_FORM` reads it.
+#[derive(serde::Serialize)]
+struct FormRow<'a> {
+    n: i64,
+    i: &'a str,
+    d: &'a str,
+    o: String,
+    s: i64,
+}
 
 fn year_before(at: UtcMillis) -> UtcMillis {
     at.plus_seconds(-365 * DAY_SECONDS)
@@ -66,15 +82,14 @@ impl Apply<Conn> for StartAttempt {
         if new.execute(&mut *conn).await?.rows_affected() == 0 {
             return refusal(self, conn).await.map(Err);
         }
-        for (index, item) in self.form.iter().enumerate() {
-            let row = query(NEW_FORM_ITEM).bind(person).bind(self.attempt.0).bind(index as i64 + 1).bind(issuer).bind(&self.programme);
-            let row = row.bind(&item.item.0).bind(&item.domain).bind(json(&item.options)?).bind(item.shown_before).bind(&self.pool_version);
-            if row.execute(&mut *conn).await?.rows_affected() != 1 {
-                return Err(StoreError::Unreadable {
-                    what: "pool",
-                    reason: format!("item {} is not in pool {}", item.item.0, self.pool_version),
-                });
-            }
+        let mut form = Vec::with_capacity(self.form.len());
+        for (item, n) in self.form.iter().zip(1..) {
+            form.push(FormRow { n, i: &item.item.0, d: &item.domain, o: json(&item.options)?, s: item.shown_before });
+        }
+        let rows = query(NEW_FORM).bind(person).bind(self.attempt.0).bind(issuer).bind(&self.programme).bind(&self.pool_version);
+        if rows.bind(json(&form)?).execute(&mut *conn).await?.rows_affected() != form.len() as u64 {
+            let reason = format!("an item of this form is not in pool {}", self.pool_version);
+            return Err(StoreError::Unreadable { what: "pool", reason });
         }
         enqueue(conn, self.learner.issuer, &self.fold).await?;
         Ok(Ok(()))
@@ -159,8 +174,8 @@ fn attempt(row: &EngineRow) -> Result<Attempt, StoreError> {
 
 /// The part of a question that says how many options are asked for.
 #[derive(serde::Deserialize)]
-struct Asked {
-    choice: Choice,
+pub(super) struct Asked {
+    pub(super) choice: Choice,
 }
 
 fn question_state(row: &EngineRow) -> Result<QuestionState, StoreError> {
@@ -189,6 +204,15 @@ impl Apply<Conn> for AttemptOf {
             attempt.questions.push(question_state(&row)?);
         }
         Ok(Some(attempt))
+    }
+}
+
+impl Apply<Conn> for AttemptAlone {
+    type Out = Option<Attempt>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Option<Attempt>, StoreError> {
+        let row = query(ATTEMPT).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(self.attempt.0).fetch_optional(conn).await?;
+        row.as_ref().map(attempt).transpose()
     }
 }
 
@@ -249,8 +273,8 @@ impl Apply<Conn> for Submit {
         // Time that ran out ends the attempt at its deadline, whenever that is noticed.
         let ended = closed.try_get::<Option<i64>>(5)?.map_or(handed_in, |deadline| handed_in.min(UtcMillis(deadline)));
         let content = programme_version(conn, issuer, &programme, &version).await?;
-        let domains = content.map(|p| p.domains).unwrap_or_default();
-        let result = outcome(&rules, &domains, &marks(self, conn).await?);
+        let domains = content.as_ref().map_or(&[][..], |p| &p.domains);
+        let result = outcome(&rules, domains, &marks(self, conn).await?);
         let retake_at = stand(self, conn, &programme, closed.try_get(2)?, &rules, &result, ended).await?;
         let write = query(RESULT).bind(json(&result)?).bind(retake_at.map(|at| at.0)).bind(person).bind(issuer).bind(id);
         write.execute(&mut *conn).await?;
@@ -390,7 +414,7 @@ pub(super) const STATEMENTS: &[&[&str]] = &[&[
     MAKE_STANDING,
     CLAIM_START,
     NEW_ATTEMPT,
-    NEW_FORM_ITEM,
+    NEW_FORM,
     STANDING,
     OPEN,
     STARTS,

@@ -18,7 +18,9 @@ use super::{
 use crate::{
     StoreError,
     commands::{BadgeSet, Intent, NewJob, RecordIntent, Revoke, SetBadge, StoreCredential},
-    queries::{AwardForIssue, Badge, BadgeById, BadgesOf, IssueFacts, PublicPage, RevokedEntry, RevokedIndexes, RevokedOf, WhereToMail},
+    queries::{
+        AwardForIssue, Badge, BadgeById, BadgesOf, IssueFacts, PublicPage, RevokedEntry, RevokedIndexes, RevokedOf, WhereToMail, WhoseAward,
+    },
 };
 
 /// The one select of a badge, with the part that chooses which.
@@ -266,6 +268,17 @@ impl Apply<Conn> for RevokedOf {
     }
 }
 
+const WHOSE: &str = "SELECT person_id FROM awards WHERE issuer_id = $1 AND award_id = $2";
+
+impl Apply<Conn> for WhoseAward {
+    type Out = Option<PersonId>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Option<PersonId>, StoreError> {
+        let row = query(WHOSE).bind(self.issuer.0).bind(self.award.0).fetch_optional(conn).await?;
+        row.map(|row| Ok(PersonId(row.try_get(0)?))).transpose()
+    }
+}
+
 const LIST_EXISTS: &str = "SELECT used FROM status_lists WHERE issuer_id = $1 AND status_list = $2";
 const REVOKED: &str = "SELECT i.status_index FROM credentials c \
     JOIN credential_intents i ON i.person_id = c.person_id AND i.award_id = c.award_id AND i.kind = c.kind AND i.revision = c.revision \
@@ -305,6 +318,7 @@ pub(super) const STATEMENTS: &[&[&str]] = &[&[
     ADDRESS,
     NEWEST_LIST,
     REVOKED_OF,
+    WHOSE,
     LIST_EXISTS,
     REVOKED,
 ]];

@@ -8,7 +8,9 @@ use assay_core::{
 use super::{Apply, Conn, Row, dialect::skip_locked, query, rows::small};
 use crate::{
     StoreError,
-    commands::{Enqueue, FinishJob, FoldExposure, FoldFigures, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob},
+    commands::{
+        Enqueue, FinishJob, FoldExposure, FoldFigures, Forgettable, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob,
+    },
     queries::{JobCounts, JobFigures, JobState},
 };
 
@@ -129,24 +131,30 @@ impl Apply<Conn> for FoldFigures {
     }
 }
 
-/// Each binds one moment: now, and for the jobs a month ago.
+/// Each binds a moment and most rows, in the order of `Forgettable::ALL`. What was prolonged meanwhile stays.
 const PRUNE: [&str; 5] = [
-    "DELETE FROM kept_waits WHERE next_start_at <= $1",
-    "DELETE FROM sessions WHERE expires_at <= $1",
-    "DELETE FROM sign_in_links WHERE expires_at <= $1",
-    "DELETE FROM rate_marks WHERE due_at <= $1",
-    "DELETE FROM jobs WHERE done_at IS NOT NULL AND done_at <= $1",
+    "DELETE FROM kept_waits WHERE next_start_at <= $1 AND (issuer_id, address_mac, programme) IN \
+     (SELECT issuer_id, address_mac, programme FROM kept_waits WHERE next_start_at <= $1 LIMIT $2)",
+    "DELETE FROM sessions WHERE expires_at <= $1 AND token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM sign_in_links WHERE expires_at <= $1 AND token_hash IN (SELECT token_hash FROM sign_in_links WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM rate_marks WHERE due_at <= $1 AND (way, key_hash) IN (SELECT way, key_hash FROM rate_marks WHERE due_at <= $1 LIMIT $2)",
+    "DELETE FROM jobs WHERE done_at IS NOT NULL AND done_at <= $1 AND job_id IN \
+     (SELECT job_id FROM jobs WHERE done_at IS NOT NULL AND done_at <= $1 LIMIT $2)",
 ];
 
 impl Apply<Conn> for Prune {
-    type Out = ();
+    type Out = u64;
 
-    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        let month_ago = self.at.plus_seconds(-30 * DAY_SECONDS);
-        for (statement, moment) in PRUNE.into_iter().zip([self.at, self.at, self.at, self.at, month_ago]) {
-            query(statement).bind(moment.0).execute(&mut *conn).await?;
-        }
-        Ok(())
+    async fn apply(&self, conn: &mut Conn) -> Result<u64, StoreError> {
+        let [waits, sessions, links, marks, jobs] = PRUNE;
+        let (statement, moment) = match self.what {
+            Forgettable::Waits => (waits, self.at),
+            Forgettable::Sessions => (sessions, self.at),
+            Forgettable::Links => (links, self.at),
+            Forgettable::Marks => (marks, self.at),
+            Forgettable::Jobs => (jobs, self.at.plus_seconds(-30 * DAY_SECONDS)),
+        };
+        Ok(query(statement).bind(moment.0).bind(i64::from(self.most)).execute(conn).await?.rows_affected())
     }
 }
 

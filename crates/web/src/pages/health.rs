@@ -68,12 +68,20 @@ async fn reads(app: &App) -> Result<(), String> {
 
 /// Something was written through to the disk in the last seconds.
 async fn writes(app: &App) -> Result<(), String> {
-    // One at a time; whoever waits takes the same answer.
-    let mut proved = app.proved().lock().await;
+    // One at a time; whoever waits takes the same answer. A proof that hangs is waited for by all who ask, and none is begun beside it.
+    let Ok(mut proved) = timeout(PATIENCE, app.proved().lock_owned()).await else {
+        return Err(format!("no answer from the database for more than {} s", PATIENCE.as_secs()));
+    };
     if proved.is_some_and(|at| at.elapsed() < PROVE_EVERY) {
         return Ok(());
     }
-    in_time(app.store.run(ProveDurable { issuer: app.issuer_id, mark: app.chance.bytes() })).await?;
-    *proved = Some(Instant::now());
-    Ok(())
+    let proving = app.store.clone();
+    let prove = ProveDurable { issuer: app.issuer_id, mark: app.chance.bytes() };
+    // In a task of its own, which keeps the lock until it knows.
+    let proof = tokio::spawn(async move {
+        proving.run(prove).await?;
+        *proved = Some(Instant::now());
+        Ok(())
+    });
+    in_time(async { proof.await.unwrap_or(Err(StoreError::Closed)) }).await
 }
