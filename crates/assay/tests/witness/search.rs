@@ -9,6 +9,8 @@ use super::{Op, Said, Stands};
 
 /// What was done so far, a bit for each request, and what stands then.
 type Seen = (Box<[u64]>, Stands);
+/// What may come next, with what is then.
+type Next = std::vec::IntoIter<(usize, Seen)>;
 
 fn is_done(done: &[u64], n: usize) -> bool {
     done[n / 64] >> (n % 64) & 1 == 1
@@ -21,7 +23,7 @@ pub(super) fn order(ops: &[Op]) -> Result<Vec<usize>, Vec<usize>> {
     let start: Seen = (vec![0; ops.len().div_ceil(64)].into(), Stands::default());
     let mut seen = HashSet::from([start.clone()]);
     // Each step of the order, and what else could be tried in its place.
-    let mut path: Vec<(Option<usize>, std::vec::IntoIter<(usize, Seen)>)> = vec![(None, next(ops, &by_time, &start))];
+    let mut path: Vec<(Option<usize>, Next)> = vec![(None, next(ops, &by_time, &start))];
     let (mut longest, mut answered): (Vec<usize>, usize) = (Vec::new(), 0);
     let wanted = ops.iter().filter(|op| op.said != Said::Nothing).count();
     loop {
@@ -43,7 +45,7 @@ pub(super) fn order(ops: &[Op]) -> Result<Vec<usize>, Vec<usize>> {
 }
 
 /// Every request that may come next: none that was answered before it was asked is left out.
-fn next(ops: &[Op], by_time: &[usize], (done, stands): &Seen) -> std::vec::IntoIter<(usize, Seen)> {
+fn next(ops: &[Op], by_time: &[usize], (done, stands): &Seen) -> Next {
     let left = by_time.iter().copied().filter(|&n| !is_done(done, n));
     let first_answer = left.clone().map(|n| ops[n].answered_at).min().unwrap_or(u64::MAX);
     let mut found: Vec<(usize, Seen)> = left
