@@ -151,7 +151,8 @@ pub fn extends(longer: &Path, shorter: &Path) -> io::Result<bool> {
     let (mut longer, mut shorter) = (BufReader::new(File::open(longer)?), BufReader::new(File::open(shorter)?));
     let (mut one, mut other) = (Vec::new(), Vec::new());
     loop {
-        (one.clear(), other.clear());
+        one.clear();
+        other.clear();
         shorter.read_until(b'\n', &mut other)?;
         if !other.ends_with(b"\n") {
             return Ok(true);
@@ -175,8 +176,10 @@ struct Place {
 pub fn facts(entries: &[Entry], whole: bool, chance: &dyn Chance) -> Vec<Fact> {
     let (mut mailed, mut closed) = (Vec::new(), Vec::new());
     let mut places: BTreeMap<(i64, i64), Place> = BTreeMap::new();
-    let (mut newest, mut revoked): (BTreeMap<AwardId, i64>, BTreeMap<AwardId, UtcMillis>) = Default::default();
-    let (mut unsaid, mut erased): (Vec<(AwardId, i64, UtcMillis)>, BTreeMap<PersonId, UtcMillis>) = Default::default();
+    let mut newest: BTreeMap<AwardId, i64> = BTreeMap::new();
+    let mut revoked: BTreeMap<AwardId, UtcMillis> = BTreeMap::new();
+    let mut unsaid: Vec<(AwardId, i64, UtcMillis)> = Vec::new();
+    let mut erased: BTreeMap<PersonId, UtcMillis> = BTreeMap::new();
     let mut attempts = BTreeSet::new();
     for Entry { at, event } in entries {
         match event {
