@@ -38,12 +38,13 @@ const CLAIM_START: &str = "UPDATE standings SET next_start_at = standings.next_s
 // The partial unique index decides even where two such updates could both see no open attempt.
 const NEW_ATTEMPT: &str = "INSERT INTO attempts (person_id, attempt_id, issuer_id, programme, programme_version, pool_version, badge_version, rules, draw, holder_name, state, started_at, deadline) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12) ON CONFLICT DO NOTHING";
-// The whole form at once: n its position, i the item, d its domain, o its options, s whether it was shown before.
+// The whole form at once: n its position, i the item, d its domain, o its options, s how often it was shown before. SQLite joins in the order
+// of a CROSS JOIN: the other way round, it would read the list again for every item of the pool.
 const NEW_FORM: &str = concat!(
     "INSERT INTO form_items (person_id, attempt_id, position, issuer_id, programme, item_id, item_version, domain, options, shown_before) \
      SELECT $1, $2, CAST(f.value ->> 'n' AS BIGINT), $3, $4, p.item_id, p.item_version, f.value ->> 'd', f.value ->> 'o', CAST(f.value ->> 's' AS BIGINT) FROM ",
     rows_of!("$6"),
-    " f JOIN pool_items p ON p.issuer_id = $3 AND p.programme = $4 AND p.pool_version = $5 AND p.item_id = f.value ->> 'i'"
+    " f CROSS JOIN pool_items p WHERE p.issuer_id = $3 AND p.programme = $4 AND p.pool_version = $5 AND p.item_id = f.value ->> 'i'"
 );
 
 /// One item of a form, as `NEW_FORM` reads it.
