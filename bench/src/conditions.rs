@@ -23,6 +23,12 @@ pub(crate) struct Conditions {
 }
 
 impl Conditions {
+    /// Where there is no server, but a file.
+    pub(crate) fn of_file(file: &std::path::Path) -> Self {
+        let file_system = file_system(file).unwrap_or_else(|| "unknown".to_owned());
+        Self { file_system, ..Self::read(None) }
+    }
+
     /// Reads them; what cannot be read is "unknown".
     pub(crate) fn read(server: Option<Watched>) -> Self {
         let unknown = || "unknown".to_owned();

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<bool, String> {
 }
 
 /// One round: everybody signs in; when the server has settled, all begin at once.
-async fn play(args: &LoadArgs, server: Option<Watched>, number: u32) -> Round {
+pub(crate) async fn play(args: &LoadArgs, server: Option<Watched>, number: u32) -> Round {
     let signing = Meter::start(server).await;
     let (people, absent) = signed_in(&args.sitting, number).await;
     let signed_in = people.len() as f64;

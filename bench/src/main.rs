@@ -9,6 +9,7 @@ mod chart;
 mod client;
 mod conditions;
 mod crowd;
+mod disk;
 mod exam;
 mod figures;
 mod history;
@@ -20,6 +21,7 @@ mod overload;
 mod past;
 mod person;
 mod process;
+mod raw;
 mod readings;
 mod report;
 mod server;
@@ -52,6 +54,10 @@ enum Task {
     History(HistoryArgs),
     /// What one cold question page costs: every request a browser makes for it, with its bytes.
     Weigh(WeighArgs),
+    /// How often the disk can be written to for good.
+    Disk(DiskArgs),
+    /// The server on PostgreSQL beside upserts that are written by hand into the same PostgreSQL.
+    Raw(RawArgs),
     /// Starts a server on a fresh folder and a core of its own, measures it from another core, and stops it.
     Run(RunArgs),
 }
@@ -202,6 +208,68 @@ pub(crate) struct HistoryArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct DiskArgs {
+    /// A folder on that disk; without it, /var/tmp.
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    /// Seconds of one round.
+    #[arg(long, default_value_t = 3.0, value_parser = above_zero)]
+    seconds: f64,
+    /// Rounds.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Print JSON in place of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RawArgs {
+    /// The program whose `demo` is measured.
+    #[arg(long, value_name = "PROGRAM")]
+    server: PathBuf,
+    /// A PostgreSQL database that is empty: postgres://user@host/database.
+    #[arg(long, value_name = "URL")]
+    database: String,
+    /// People who sit at once at the server.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    people: u32,
+    /// Connections that write by hand; the server has as many.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=200))]
+    connections: u32,
+    /// Upserts in one transaction.
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    batch: u32,
+    /// Seconds of writing by hand, one by one and in batches.
+    #[arg(long, default_value_t = 5.0, value_parser = above_zero)]
+    seconds: f64,
+    /// Rounds.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Programme whose assessment is sat.
+    #[arg(long, default_value = "serverless")]
+    programme: String,
+    /// Questions that a form must have.
+    #[arg(long, default_value_t = 50)]
+    questions: u32,
+    /// Core of the server.
+    #[arg(long, default_value_t = 0)]
+    server_core: usize,
+    /// Core of the driver.
+    #[arg(long, default_value_t = 1)]
+    driver_core: usize,
+    /// Leave it to the system who runs where.
+    #[arg(long)]
+    no_pin: bool,
+    /// Seed of what people leave to chance.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print JSON in place of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct WeighArgs {
     #[command(flatten)]
     target: Target,
@@ -251,8 +319,8 @@ fn share(text: &str) -> Result<f64, String> {
 /// Starts a server for a task and plays it there.
 fn with_server(args: &RunArgs) -> Result<bool, String> {
     let Some((name, rest)) = args.task.split_first() else { return Err("say after -- what to measure".to_owned()) };
-    if name == "history" || name == "run" {
-        return Err(format!("`{name}` starts its servers itself: leave `run` and -- out"));
+    if ["history", "raw", "disk", "run"].contains(&name.as_str()) {
+        return Err(format!("`{name}` starts the servers that it needs itself: leave `run` and -- out"));
     }
     let called = |url: &str| {
         let words = ["assay-bench", name, "--url", url].map(str::to_owned).into_iter().chain(rest.iter().cloned());
@@ -263,7 +331,7 @@ fn with_server(args: &RunArgs) -> Result<bool, String> {
         Task::Load(LoadArgs { sitting }) | Task::Exam(ExamArgs { sitting, .. }) | Task::Overload(OverloadArgs { sitting, .. }) => {
             crowd::allow_connections(sitting.people)?;
         }
-        Task::Weigh(_) | Task::History(_) | Task::Run(_) => {}
+        Task::Weigh(_) | Task::History(_) | Task::Disk(_) | Task::Raw(_) | Task::Run(_) => {}
     }
     let fresh = if args.data.is_none() { Some(server::fresh_folder()?) } else { None };
     let folder = args.data.clone().or_else(|| fresh.as_ref().map(|f| f.path().to_owned())).unwrap_or_default();
@@ -281,6 +349,8 @@ fn play(task: Task) -> Result<bool, String> {
         Task::Overload(args) => overload::run(&args),
         Task::History(args) => history::run(&args),
         Task::Weigh(args) => weigh::run(&args),
+        Task::Disk(args) => disk::run(&args),
+        Task::Raw(args) => raw::run(&args),
         Task::Run(args) => with_server(&args),
     }
 }
@@ -308,7 +378,7 @@ mod tests {
         };
         assert!(run(&["load"]).contains("--people"), "{}", run(&["load"]));
         assert!(run(&["exam", "--people", "1", "--lost", "2"]).contains("between 0 and 1"));
-        assert!(run(&["history"]).contains("starts its servers itself"));
+        assert!(run(&["history"]).contains("starts the servers that it needs itself"));
         assert!(run(&["weigh"]).contains("/nonexistent/program cannot be started"), "{}", run(&["weigh"]));
     }
 }

@@ -25,11 +25,22 @@ impl Server {
     /// # Errors
     /// Words for the person at the terminal.
     pub(crate) fn start(program: &Path, data: &Path, core: Option<usize>) -> Result<Self, String> {
+        Self::start_on(program, data, core, None)
+    }
+
+    /// The same over a PostgreSQL database, which nobody used before.
+    ///
+    /// # Errors
+    /// Words for the person at the terminal.
+    pub(crate) fn start_on(program: &Path, data: &Path, core: Option<usize>, database: Option<&str>) -> Result<Self, String> {
         if let Some(core) = core {
             pin(core)?;
         }
         let mut command = Command::new(program);
         command.args(["demo", "--listen", "127.0.0.1:0", "--data"]).arg(data).stdout(Stdio::piped()).stderr(Stdio::null());
+        if let Some(url) = database {
+            command.args(["--database", url]);
+        }
         let child = command.spawn().map_err(|e| format!("{} cannot be started: {e}", program.display()))?;
         // From here on it is stopped, whatever happens.
         let mut server = Self { child, url: String::new() };

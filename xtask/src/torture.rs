@@ -9,9 +9,12 @@ use crate::{
 };
 
 /// What can be tortured, and with how much by default (`torture/src/main.rs`, `crates/assay/tests`).
-const WHAT: [&str; 8] = ["power", "points", "kills", "disk", "mail", "failover", "points-postgres", "kills-postgres"];
+const WHAT: [&str; 10] =
+    ["power", "points", "kills", "disk", "mail", "failover", "history", "points-postgres", "kills-postgres", "history-postgres"];
 const KILLS: &str = "10000";
 const FAILOVERS: &str = "20";
+/// Seconds of the history.
+const HISTORY: &str = "3600";
 
 /// All of it, or the one named first, with what follows handed on: `cargo xtask torture power --attempts 5000`.
 pub(crate) fn run(rest: &[String]) -> Step {
@@ -40,6 +43,7 @@ fn one(what: &str, more: &[String]) -> Result<(), String> {
     };
     let mut command = match what {
         "kills" | "kills-postgres" => of_program("kill", "ASSAY_KILLS", KILLS),
+        "history" | "history-postgres" => of_program("history", "ASSAY_HISTORY_SECONDS", HISTORY),
         "failover" => of_program("failover", "ASSAY_FAILOVERS", FAILOVERS),
         _ => {
             let mut command = cargo(&["run", "--release", "--package", "assay-torture", "--", what.trim_end_matches("-postgres")]);

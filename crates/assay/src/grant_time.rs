@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use assay_core::ids::AttemptId;
 use assay_store::{
     commands::GrantTime,
-    queries::{AttemptOf, WhoseAttempt},
+    queries::{AttemptAlone, WhoseAttempt},
 };
 
 use crate::{
@@ -43,7 +43,7 @@ async fn grant(beside: &Beside, attempt: AttemptId, minutes: u16) -> Result<Exit
     let nothing = |why: &str| Failure::Words(format!("{why}; nothing was done"));
     let whose = beside.store.read(WhoseAttempt { issuer: beside.issuer, attempt }).await?;
     let learner = whose.ok_or_else(|| nothing(&format!("there is no attempt {attempt}")))?;
-    let row = beside.store.read(AttemptOf { learner, attempt }).await?;
+    let row = beside.store.read(AttemptAlone { learner, attempt }).await?;
     let deadline = row.and_then(|r| r.deadline).ok_or_else(|| nothing("this attempt has no time limit"))?;
     let extra_seconds = i64::from(minutes) * 60;
     if !beside.store.run(GrantTime { learner, attempt, extra_seconds, act: beside.act() }).await? {

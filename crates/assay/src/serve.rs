@@ -9,6 +9,7 @@ use assay_pack::Pack;
 use assay_store::{
     Bell, Store,
     commands::{Agree, AgreeAnew, EnsureIssuer},
+    queries::IsHalfFilled,
 };
 use assay_web::{App, Limits, Parts};
 
@@ -18,14 +19,14 @@ use crate::{
     failure::Failure,
     figures::Figures,
     folder::DataFolder,
-    logging, manager, packs, progress,
+    logging, manager, packs, progress, reconcile,
     server::{self, Serving},
     settings::{Settings, SettingsError},
     system::{SystemChance, SystemClock, timestamp},
 };
 
 /// The public key history of a real server, inside its data folder.
-const HISTORY: &str = "keys/issuer-keys.json";
+pub(crate) const HISTORY: &str = "keys/issuer-keys.json";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -57,9 +58,13 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let issuer = Arc::new(issuer(&settings, &folder, &*chance, &*clock)?);
     let secret = folder.secret("server.secret", &*chance)?;
     let store = settings.open_store(&folder).await?;
+    if store.read(IsHalfFilled {}).await? {
+        return Err(Failure::half_filled());
+    }
     same_as_the_others(&store, &secret, &issuer).await?;
     let ensure = EnsureIssuer { slug: settings.issuer_slug.clone(), id: IssuerId::random(&*chance), at: clock.now() };
     let issuer_id = store.run(ensure).await?;
+    let held = reconcile::disagreement(&store, issuer_id, &folder, clock.now()).await?;
     let spinner = progress::spinner("Publishing the programmes");
     let programmes = server::publish(&store, issuer_id, &packs, &*chance, &*clock).await?;
     spinner.finish_and_clear();
@@ -103,7 +108,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let per_address = Some(settings.connections_per_address).filter(|_| !settings.behind_proxy);
     let limits = connections::Limits::new(connections::fitting(settings.connections), per_address);
     let address = settings.public_url;
-    server::run(Serving { listener, app, worker, limits, address, figures }).await?;
+    server::run(Serving { listener, app, worker, held, limits, address, figures }).await?;
     Ok(ExitCode::SUCCESS)
 }
 

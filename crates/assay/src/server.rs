@@ -73,6 +73,8 @@ pub(crate) struct Serving {
     pub(crate) app: App,
     /// Work after the answers.
     pub(crate) worker: WorkerParts,
+    /// Why nothing may be signed or mailed.
+    pub(crate) held: Option<String>,
     /// Connections.
     pub(crate) limits: connections::Limits,
     /// The address that is told.
@@ -83,12 +85,16 @@ pub(crate) struct Serving {
 
 /// Serves until told to stop by Ctrl-C or SIGTERM, then ends cleanly: requests first, then the worker, then the database.
 pub(crate) async fn run(serving: Serving) -> Result<(), Failure> {
-    let Serving { listener, app, worker, limits, address, figures } = serving;
+    let Serving { listener, app, worker, held, limits, address, figures } = serving;
     let (store, clock) = (worker.store.clone(), Arc::clone(&worker.clock));
     let known = store.read(NewestTime { issuer: app.issuer_id }).await?.max(worker.journal.newest());
     let worker = Arc::new(Worker::new(worker));
     if let Some(known) = known {
         worker.know(known);
+    }
+    metrics::gauge!("assay_journal_alarm").set(f64::from(u8::from(held.is_some())));
+    if let Some(words) = held {
+        worker.hold(words);
     }
     // The folder's lock says that no other server uses this database: whatever is leased was left by a crash.
     if store.is_alone() {
@@ -158,6 +164,10 @@ struct Watched(Arc<Worker>);
 impl Vitals for Watched {
     fn worker(&self) -> Result<(), String> {
         self.0.silence().map_or(Ok(()), Err)
+    }
+
+    fn journal(&self) -> Result<(), String> {
+        self.0.held().map_or(Ok(()), Err)
     }
 
     fn clock(&self) -> Result<(), String> {

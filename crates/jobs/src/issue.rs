@@ -21,7 +21,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Entry,
+    Entry, Event, Signing,
     journal::hex,
     worker::{JobError, WorkerParts},
 };
@@ -139,15 +139,11 @@ pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob)
     let unsigned: serde_json::Value =
         serde_json::from_str(&intent.unsigned).map_err(|e| JobError::Later(format!("the intent cannot be read: {e}")))?;
     checked(&unsigned)?;
-    let entry = |event, sha256| Entry {
-        at: parts.clock.now(),
-        event,
-        award: job.award.to_string(),
-        revision: facts.badge.revision,
-        status: (intent.status_list, intent.status_index),
-        sha256,
+    let entry = |event: fn(Signing) -> Event, sha256| {
+        let status = (intent.status_list, intent.status_index);
+        Entry { at: parts.clock.now(), event: event(Signing { award: job.award, revision: facts.badge.revision, status, sha256 }) }
     };
-    parts.write_down(entry("intent", hex(&Sha256::digest(&intent.unsigned)))).await?;
+    parts.write_down(entry(Event::Intent, hex(&Sha256::digest(&intent.unsigned)))).await?;
     fail_point!("issue::after_intent_line", |_| Err(JobError::Later("a fail point".into())));
 
     if intent.verification_method != parts.issuer.method() {
@@ -170,7 +166,7 @@ pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob)
         mail: mail(parts, &facts),
         at: parts.clock.now(),
     };
-    parts.write_down(entry("signed", hex(&sha256))).await?;
+    parts.write_down(entry(Event::Signed, hex(&sha256))).await?;
     fail_point!("issue::after_signed_line", |_| Err(JobError::Later("a fail point".into())));
     parts.store.run(store).await?;
     fail_point!("issue::after_store", |_| Err(JobError::Later("a fail point".into())));
@@ -203,9 +199,9 @@ pub(crate) async fn journal_revoked(parts: &WorkerParts, issuer: IssuerId, job: 
     // An award that nobody has was never signed.
     let Some(person) = person else { return Ok(()) };
     for entry in parts.store.read(RevokedOf { issuer, person, award: job.award }).await? {
-        let (revision, status) = (entry.revision, (entry.status_list, entry.status_index));
-        let entry =
-            Entry { at: parts.clock.now(), event: "revoked", award: job.award.to_string(), revision, status, sha256: String::new() };
+        let status = (entry.status_list, entry.status_index);
+        let event = Event::Revoked { award: job.award, revision: entry.revision, status, by: Some(entry.by) };
+        let entry = Entry { at: parts.clock.now(), event };
         parts.write_down(entry).await?;
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Everything that can be asked, as plain data. The statements are in `ops`.
 
+use std::sync::Arc;
+
 use assay_core::{
     UtcMillis,
     attempt::AttemptState,
@@ -10,7 +12,10 @@ use assay_core::{
     score::Outcome,
 };
 
-use crate::{Query, commands::TokenHash};
+use crate::{
+    Query,
+    commands::{Fact, JournalPosition, TokenHash},
+};
 
 macro_rules! queries {
     ($($(#[$doc:meta])* $name:ident -> $out:ty { $($(#[$field_doc:meta])* $field:ident: $kind:ty),* $(,)? })+) => {$(
@@ -52,7 +57,7 @@ queries! {
     }
 
     /// One version of a programme's content.
-    ProgrammeVersion -> Option<Programme> {
+    ProgrammeVersion -> Option<Arc<Programme>> {
         /// The issuer.
         issuer: IssuerId,
         /// Slug.
@@ -91,6 +96,14 @@ queries! {
 
     /// One attempt with the state of its questions.
     AttemptOf -> Option<Attempt> {
+        /// Who.
+        learner: Learner,
+        /// The attempt.
+        attempt: AttemptId,
+    }
+
+    /// The same without the state of its questions.
+    AttemptAlone -> Option<Attempt> {
         /// Who.
         learner: Learner,
         /// The attempt.
@@ -236,6 +249,34 @@ queries! {
         issuer: IssuerId,
     }
 
+    /// For each fact whether this database knows it.
+    Compare -> Vec<bool> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// What a journal says.
+        facts: Vec<Fact>,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// How far journals are known here.
+    JournalPositions -> Vec<JournalPosition> {}
+
+    /// Whether this is a copy that was not finished.
+    IsHalfFilled -> bool {}
+
+    /// What all nodes share under a name, if they do.
+    Agreed -> Option<Vec<u8>> {
+        /// Name.
+        name: &'static str,
+    }
+
+    /// The key that signed last, and when.
+    NewestKey -> Option<(String, UtcMillis)> {
+        /// The issuer.
+        issuer: IssuerId,
+    }
+
     /// Whether the database answers.
     IsThere -> bool {
         /// The issuer, which is there.
@@ -322,7 +363,7 @@ pub struct Attempt {
     pub outcome: Option<Outcome>,
     /// When the next may start, after a fail.
     pub retake_at: Option<UtcMillis>,
-    /// Its questions; empty in lists.
+    /// Its questions; empty in lists and where it was asked for alone.
     pub questions: Vec<QuestionState>,
 }
 
@@ -421,9 +462,23 @@ pub struct Badge {
     pub handle: Option<String>,
 }
 
+/// Why a credential is revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RevokedBy {
+    /// Its award was taken back.
+    Operator,
+    /// Its holder withdrew it.
+    Holder,
+    /// A later revision stands in its place.
+    Revision,
+}
+
 /// A credential that is revoked in a status list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RevokedEntry {
+    /// Why.
+    pub by: RevokedBy,
     /// Revision of its award.
     pub revision: i64,
     /// The list.
@@ -438,7 +493,7 @@ pub struct IssueFacts {
     /// The badge.
     pub badge: Badge,
     /// The programme as it was.
-    pub programme: Programme,
+    pub programme: Arc<Programme>,
     /// Where to mail.
     pub address: Option<String>,
     /// What is intended already for this revision.

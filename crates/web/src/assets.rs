@@ -17,9 +17,10 @@ const STYLE: &str = include_str!("../assets/assay.css");
 const SCRIPT: &str = include_str!("../assets/assay.js");
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-fn short_hash(parts: &[&str]) -> String {
-    let mut digest = Sha256::new();
-    parts.iter().for_each(|part| digest.update(part));
+/// The hash of a text and what is added to it.
+fn short_hash(text: &Sha256, more: &[&str]) -> String {
+    let mut digest = text.clone();
+    more.iter().for_each(|part| digest.update(part));
     digest.finalize().iter().take(6).map(|b| format!("{b:02x}")).collect()
 }
 
@@ -37,16 +38,18 @@ fn colour(text: &str) -> &str {
 
 /// Address of the stylesheet.
 pub(crate) fn style_address(programme: Option<&Programme>) -> String {
-    static PLAIN: LazyLock<String> = LazyLock::new(|| format!("/assets/assay-{}.css", short_hash(&[STYLE])));
+    // Every page names it: the long part is hashed once.
+    static HASHED: LazyLock<Sha256> = LazyLock::new(|| Sha256::new_with_prefix(STYLE));
+    static PLAIN: LazyLock<String> = LazyLock::new(|| format!("/assets/assay-{}.css", short_hash(&HASHED, &[])));
     match programme {
         None => PLAIN.clone(),
-        Some(p) => format!("/assets/{}-{}.css", p.id, short_hash(&[STYLE, &p.accent, &p.accent_dark])),
+        Some(p) => format!("/assets/{}-{}.css", p.id, short_hash(&HASHED, &[&p.accent, &p.accent_dark])),
     }
 }
 
 /// Address of the script.
 pub(crate) fn script_address() -> String {
-    static ADDRESS: LazyLock<String> = LazyLock::new(|| format!("/assets/assay-{}.js", short_hash(&[SCRIPT])));
+    static ADDRESS: LazyLock<String> = LazyLock::new(|| format!("/assets/assay-{}.js", short_hash(&Sha256::new_with_prefix(SCRIPT), &[])));
     ADDRESS.clone()
 }
 

@@ -1,7 +1,6 @@
 //! What every handler can reach.
 
 use std::{
-    borrow::Cow,
     collections::HashMap,
     pin::Pin,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -118,6 +117,23 @@ struct Shared {
     proved: Arc<tokio::sync::Mutex<Option<Instant>>>,
 }
 
+/// A programme as it was in a version, wherever it is kept.
+pub(crate) enum Version<'a> {
+    Current(&'a Programme),
+    Former(Arc<Programme>),
+}
+
+impl std::ops::Deref for Version<'_> {
+    type Target = Programme;
+
+    fn deref(&self) -> &Programme {
+        match self {
+            Self::Current(programme) => programme,
+            Self::Former(programme) => programme,
+        }
+    }
+}
+
 /// When it was made, and what.
 type Kept = (UtcMillis, Arc<[u8]>);
 
@@ -185,13 +201,13 @@ impl App {
 
     /// The programme as it was in a version: from memory when it is the current one. Its attempts and badges outlive its place in the
     /// settings.
-    pub(crate) async fn programme_version(&self, id: &str, version: &str) -> Result<Cow<'_, Programme>, Fault> {
+    pub(crate) async fn programme_version(&self, id: &str, version: &str) -> Result<Version<'_>, Fault> {
         if let Some(current) = self.programmes.iter().find(|p| p.programme.id == id && p.version == version) {
-            return Ok(Cow::Borrowed(&current.programme));
+            return Ok(Version::Current(&current.programme));
         }
         let query =
             assay_store::queries::ProgrammeVersion { issuer: self.issuer_id, programme: id.to_owned(), version: version.to_owned() };
-        self.store.read(query).await?.map(Cow::Owned).ok_or_else(Fault::not_found)
+        self.store.read(query).await?.map(Version::Former).ok_or_else(Fault::not_found)
     }
 
     /// A mail as a job.

@@ -24,7 +24,7 @@ async fn server() -> Server {
 
 /// Troubles that a test sets.
 #[derive(Default)]
-struct Told(Mutex<[Option<String>; 2]>);
+struct Told(Mutex<[Option<String>; 3]>);
 
 impl Told {
     fn say(&self, which: usize) -> Result<(), String> {
@@ -39,6 +39,9 @@ impl Vitals for Told {
     fn clock(&self) -> Result<(), String> {
         self.say(1)
     }
+    fn journal(&self) -> Result<(), String> {
+        self.say(2)
+    }
 }
 
 #[tokio::test]
@@ -49,10 +52,10 @@ async fn readiness_names_the_check_that_fails() {
     let mut browser = server.browser();
     let answer = browser.get("/readyz").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-    let well = serde_json::json!({ "reads": "ok", "durable_writes": "ok", "worker": "ok", "clock": "ok" });
+    let well = serde_json::json!({ "reads": "ok", "durable_writes": "ok", "worker": "ok", "journal": "ok", "clock": "ok" });
     assert_eq!(answer.json(), serde_json::json!({ "ready": true, "checks": well }));
 
-    for (which, name) in ["worker", "clock"].into_iter().enumerate() {
+    for (which, name) in ["worker", "clock", "journal"].into_iter().enumerate() {
         told.0.lock().unwrap()[which] = Some("words".to_owned());
         let answer = browser.get("/readyz").await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);

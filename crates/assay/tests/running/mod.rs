@@ -135,9 +135,9 @@ impl Page {
     }
 }
 
-fn agent(seconds: u64, kept: usize) -> Agent {
+fn agent(patience: Duration, kept: usize) -> Agent {
     let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
-    config.timeout_global(Some(Duration::from_secs(seconds))).max_idle_connections(kept).build().new_agent()
+    config.timeout_global(Some(patience)).max_idle_connections(kept).build().new_agent()
 }
 
 /// One browser: its cookie, and no idea where the server is this time.
@@ -151,7 +151,7 @@ pub struct Browser {
 
 impl Browser {
     pub fn new() -> Self {
-        Self { agent: agent(20, 10), cookie: String::new(), from: None }
+        Self { agent: agent(Duration::from_secs(20), 10), cookie: String::new(), from: None }
     }
 
     /// From this network address, as the server's own proxy would say.
@@ -161,7 +161,12 @@ impl Browser {
 
     /// The same person on a browser that waits long, and keeps its connections or makes a new one each time.
     pub fn patient(&self, keeps: bool) -> Self {
-        Self { agent: agent(180, if keeps { 10 } else { 0 }), cookie: self.cookie.clone(), from: self.from.clone() }
+        Self { agent: agent(Duration::from_secs(180), if keeps { 10 } else { 0 }), cookie: self.cookie.clone(), from: self.from.clone() }
+    }
+
+    /// The same person on a browser that gives up soon, and makes a new connection each time.
+    pub fn hasty(&self, patience: Duration) -> Self {
+        Self { agent: agent(patience, 0), cookie: self.cookie.clone(), from: self.from.clone() }
     }
 
     fn page(&mut self, response: Response<ureq::Body>) -> Result<Page, ureq::Error> {

@@ -44,7 +44,13 @@ mod dialect {
             " FOR UPDATE SKIP LOCKED"
         };
     }
-    pub(super) use skip_locked;
+    /// A list in JSON, bound as this parameter, as rows whose column `value` is each of its things.
+    macro_rules! rows_of {
+        ($parameter:literal) => {
+            concat!("json_array_elements(CAST(", $parameter, " AS json))")
+        };
+    }
+    pub(super) use {rows_of, skip_locked};
 }
 
 #[path = "../ops/mod.rs"]

@@ -7,11 +7,12 @@ use sqlx::{Connection, Executor, Row};
 use super::{postgres, sqlite};
 
 /// Source of the files with statements, to see that none is missing in a list.
-const SOURCES: [(&str, &str); 8] = [
+const SOURCES: [(&str, &str); 9] = [
     ("answers", include_str!("../ops/answers.rs")),
     ("attempts", include_str!("../ops/attempts.rs")),
     ("badges", include_str!("../ops/badges.rs")),
     ("jobs", include_str!("../ops/jobs.rs")),
+    ("keep", include_str!("../ops/keep.rs")),
     ("people", include_str!("../ops/people.rs")),
     ("programmes", include_str!("../ops/programmes.rs")),
     ("shared", include_str!("../ops/shared.rs")),
@@ -80,7 +81,7 @@ async fn no_statement_reads_a_whole_table_but_the_named_ones() {
         let steps = plan.raw_query().mapped(|row| row.get::<_, String>("detail")).collect::<Result<Vec<_>, _>>().unwrap();
         for step in steps {
             let short = PARTIAL.iter().any(|index| step.contains(index));
-            if step.starts_with("SCAN") && !step.contains("CONSTANT ROW") && !short {
+            if step.starts_with("SCAN") && !step.contains("CONSTANT ROW") && !step.contains("VIRTUAL TABLE") && !short {
                 scans.insert(format!("{file}: {step}: {}", sql.chars().take(60).collect::<String>()));
             }
         }
@@ -90,7 +91,8 @@ async fn no_statement_reads_a_whole_table_but_the_named_ones() {
 }
 
 /// Tables that stay small, what an operator asks, what is asked once at a start, and for jobs of an older schema.
-const ALLOWED_SCANS: [&str; 6] = [
+const ALLOWED_SCANS: [&str; 7] = [
+    "SCAN journals",
     "SCAN kept_waits",
     "SCAN rate_marks",
     "SELECT person_id FROM attempts WHERE attempt_id",

@@ -96,6 +96,13 @@ pub(super) struct Content {
     pub(super) sha256: [u8; 32],
 }
 
+/// Whether servers may be at work meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Servers {
+    MustBeStopped,
+    MayWork,
+}
+
 /// An open end.
 pub(super) enum Side {
     Sqlite(Conn),
@@ -104,13 +111,13 @@ pub(super) enum Side {
 
 impl Side {
     /// Opens what is only read: one snapshot of it, as long as this lives. Nothing is written, the schema is not touched.
-    pub(super) async fn source(place: &Place) -> Result<Self, MoveError> {
+    pub(super) async fn source(place: &Place, servers: Servers) -> Result<Self, MoveError> {
         let mut side = match place {
             Place::File(file) => {
                 let opening = Opening { file: file.clone(), vfs: None, full_sync: true };
                 Self::Sqlite(opening.visitor().map_err(|e| cannot(place, &e))?)
             }
-            Place::Server(url, _) => Self::server(place, url).await?,
+            Place::Server(url, _) => Self::server(place, url, servers).await?,
         };
         let begin = if matches!(side, Self::Sqlite(_)) { "BEGIN" } else { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" };
         side.execute(begin).await?;
@@ -130,18 +137,21 @@ impl Side {
                 Ok(Self::Sqlite(opening.writer().map_err(|e| cannot(place, &e))?))
             }
             Place::Server(url, promise) => {
-                let side = Self::server(place, url).await?;
+                let side = Self::server(place, url, Servers::MustBeStopped).await?;
                 Store::open_postgres(url, *promise).await?.close().await;
                 Ok(side)
             }
         }
     }
 
-    async fn server(place: &Place, url: &str) -> Result<Self, MoveError> {
+    async fn server(place: &Place, url: &str, servers: Servers) -> Result<Self, MoveError> {
         let unusable = |reason| StoreError::CannotOpen { path: place.to_string(), reason };
         let address = Address::read(url).map_err(unusable)?.with(|options| options.application_name("assay-move"));
         let mut conn =
             crate::engine::postgres::primary_of(&address).await.map_err(unusable)?.connect().await.map_err(|e| cannot(place, &e))?;
+        if servers == Servers::MayWork {
+            return Ok(Self::Postgres(conn));
+        }
         for _ in 0..LOOKS {
             let servers: i64 = sqlx::query(SERVERS).fetch_one(&mut conn).await?.try_get(0)?;
             if servers == 0 {

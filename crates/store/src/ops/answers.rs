@@ -9,7 +9,7 @@ use assay_items::{Choice, Question};
 
 use super::{
     Apply, Conn, Row,
-    attempts::state,
+    attempts::{Asked, state},
     query,
     rows::{from_json, json, small},
 };
@@ -108,8 +108,8 @@ impl Apply<Conn> for SaveAnswer {
 /// Whether every chosen token belongs to this question, none twice, and not more than may be chosen.
 fn is_sound(save: &SaveAnswer, placed: &str, question: &str) -> Result<bool, StoreError> {
     let placed: Vec<PlacedOption> = from_json("form", placed)?;
-    let question: Question = from_json("question", question)?;
-    let most = match question.choice {
+    let Asked { choice } = from_json("question", question)?;
+    let most = match choice {
         Choice::One => 1,
         Choice::Many(_) => placed.len(),
     };

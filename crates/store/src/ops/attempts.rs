@@ -13,7 +13,9 @@ use assay_items::{Choice, Key, Mark, SealedKey};
 
 use super::{
     Apply, Conn, EngineRow, Row,
+    dialect::rows_of,
     jobs::enqueue,
+    keep::owe,
     people::audit,
     programmes::programme_version,
     query,
@@ -22,7 +24,7 @@ use super::{
 use crate::{
     StoreError,
     commands::{GrantTime, NewJob, NoteShown, StartAttempt, Submit, Submitted},
-    queries::{Attempt, AttemptOf, AttemptsOf, DrawnFrom, Overdue, QuestionState, Standing, StandingOf, WhoseAttempt},
+    queries::{Attempt, AttemptAlone, AttemptOf, AttemptsOf, DrawnFrom, Overdue, QuestionState, Standing, StandingOf, WhoseAttempt},
 };
 
 const MAKE_STANDING: &str = "INSERT INTO standings (person_id, issuer_id, programme, next_start_at, fails) VALUES ($1, $2, $3, 0, 0) ON CONFLICT (person_id, programme) DO NOTHING";
@@ -31,12 +33,29 @@ const MAKE_STANDING: &str = "INSERT INTO standings (person_id, issuer_id, progra
 const CLAIM_START: &str = "UPDATE standings SET next_start_at = standings.next_start_at WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 \
     AND next_start_at <= $4 AND (passed_version IS NULL OR passed_version <> $5) \
     AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.person_id = $1 AND a.programme = $3 AND a.state = 'open') \
-    AND ($6 < 0 OR (SELECT COUNT(*) FROM attempts a WHERE a.person_id = $1 AND a.issuer_id = $2 AND a.programme = $3 AND a.started_at > $7) < $6)";
+    AND ($6 < 0 OR (SELECT COUNT(*) FROM attempts a WHERE a.person_id = $1 AND a.issuer_id = $2 AND a.programme = $3 AND a.started_at > $7) \
+    + (SELECT COUNT(*) FROM lost_attempts l WHERE l.person_id = $1 AND l.issuer_id = $2 AND l.programme = $3 AND l.started_at > $7) < $6)";
 // The partial unique index decides even where two such updates could both see no open attempt.
 const NEW_ATTEMPT: &str = "INSERT INTO attempts (person_id, attempt_id, issuer_id, programme, programme_version, pool_version, badge_version, rules, draw, holder_name, state, started_at, deadline) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12) ON CONFLICT DO NOTHING";
-const NEW_FORM_ITEM: &str = "INSERT INTO form_items (person_id, attempt_id, position, issuer_id, programme, item_id, item_version, domain, options, shown_before) \
-    SELECT $1, $2, $3, $4, $5, $6, p.item_version, $7, $8, $9 FROM pool_items p WHERE p.issuer_id = $4 AND p.programme = $5 AND p.pool_version = $10 AND p.item_id = $6";
+// The whole form at once: n its position, i the item, d its domain, o its options, s how often it was shown before. SQLite joins in the order
+// of a CROSS JOIN: the other way round, it would read the list again for every item of the pool.
+const NEW_FORM: &str = concat!(
+    "INSERT INTO form_items (person_id, attempt_id, position, issuer_id, programme, item_id, item_version, domain, options, shown_before) \
+     SELECT $1, $2, CAST(f.value ->> 'n' AS BIGINT), $3, $4, p.item_id, p.item_version, f.value ->> 'd', f.value ->> 'o', CAST(f.value ->> 's' AS BIGINT) FROM ",
+    rows_of!("$6"),
+    " f CROSS JOIN pool_items p WHERE p.issuer_id = $3 AND p.programme = $4 AND p.pool_version = $5 AND p.item_id = f.value ->> 'i'"
+);
+
+/// One item of a form, as `NEW_FORM` reads it.
+#[derive(serde::Serialize)]
+struct FormRow<'a> {
+    n: i64,
+    i: &'a str,
+    d: &'a str,
+    o: String,
+    s: i64,
+}
 
 fn year_before(at: UtcMillis) -> UtcMillis {
     at.plus_seconds(-365 * DAY_SECONDS)
@@ -66,15 +85,14 @@ impl Apply<Conn> for StartAttempt {
         if new.execute(&mut *conn).await?.rows_affected() == 0 {
             return refusal(self, conn).await.map(Err);
         }
-        for (index, item) in self.form.iter().enumerate() {
-            let row = query(NEW_FORM_ITEM).bind(person).bind(self.attempt.0).bind(index as i64 + 1).bind(issuer).bind(&self.programme);
-            let row = row.bind(&item.item.0).bind(&item.domain).bind(json(&item.options)?).bind(item.shown_before).bind(&self.pool_version);
-            if row.execute(&mut *conn).await?.rows_affected() != 1 {
-                return Err(StoreError::Unreadable {
-                    what: "pool",
-                    reason: format!("item {} is not in pool {}", item.item.0, self.pool_version),
-                });
-            }
+        let mut form = Vec::with_capacity(self.form.len());
+        for (item, n) in self.form.iter().zip(1..) {
+            form.push(FormRow { n, i: &item.item.0, d: &item.domain, o: json(&item.options)?, s: item.shown_before });
+        }
+        let rows = query(NEW_FORM).bind(person).bind(self.attempt.0).bind(issuer).bind(&self.programme).bind(&self.pool_version);
+        if rows.bind(json(&form)?).execute(&mut *conn).await?.rows_affected() != form.len() as u64 {
+            let reason = format!("an item of this form is not in pool {}", self.pool_version);
+            return Err(StoreError::Unreadable { what: "pool", reason });
         }
         enqueue(conn, self.learner.issuer, &self.fold).await?;
         Ok(Ok(()))
@@ -98,6 +116,8 @@ const STANDING: &str =
 const OPEN: &str = "SELECT attempt_id FROM attempts WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 AND state = 'open'";
 const STARTS: &str =
     "SELECT COUNT(*), MIN(started_at) FROM attempts WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 AND started_at > $4";
+const LOST_STARTS: &str =
+    "SELECT COUNT(*), MIN(started_at) FROM lost_attempts WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 AND started_at > $4";
 
 async fn standing_of(conn: &mut Conn, learner: Learner, programme: &str, at: UtcMillis) -> Result<Standing, StoreError> {
     let (person, issuer) = (learner.person.0, learner.issuer.0);
@@ -110,9 +130,14 @@ async fn standing_of(conn: &mut Conn, learner: Learner, programme: &str, at: Utc
     }
     let open = query(OPEN).bind(person).bind(issuer).bind(programme).fetch_optional(&mut *conn).await?;
     standing.open = open.map(|r| r.try_get(0).map(AttemptId)).transpose()?;
-    let starts = query(STARTS).bind(person).bind(issuer).bind(programme).bind(year_before(at).0).fetch_one(conn).await?;
-    standing.starts_this_year = small("starts", starts.try_get(0)?)?;
-    standing.oldest_start_this_year = starts.try_get::<Option<i64>>(1)?.map(UtcMillis);
+    let mut starts = 0;
+    for statement in [STARTS, LOST_STARTS] {
+        let row = query(statement).bind(person).bind(issuer).bind(programme).bind(year_before(at).0).fetch_one(&mut *conn).await?;
+        starts += row.try_get::<i64>(0)?;
+        let oldest = row.try_get::<Option<i64>>(1)?.map(UtcMillis);
+        standing.oldest_start_this_year = [standing.oldest_start_this_year, oldest].into_iter().flatten().min();
+    }
+    standing.starts_this_year = small("starts", starts)?;
     Ok(standing)
 }
 
@@ -159,8 +184,8 @@ fn attempt(row: &EngineRow) -> Result<Attempt, StoreError> {
 
 /// The part of a question that says how many options are asked for.
 #[derive(serde::Deserialize)]
-struct Asked {
-    choice: Choice,
+pub(super) struct Asked {
+    pub(super) choice: Choice,
 }
 
 fn question_state(row: &EngineRow) -> Result<QuestionState, StoreError> {
@@ -192,6 +217,15 @@ impl Apply<Conn> for AttemptOf {
     }
 }
 
+impl Apply<Conn> for AttemptAlone {
+    type Out = Option<Attempt>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Option<Attempt>, StoreError> {
+        let row = query(ATTEMPT).bind(self.learner.person.0).bind(self.learner.issuer.0).bind(self.attempt.0).fetch_optional(conn).await?;
+        row.as_ref().map(attempt).transpose()
+    }
+}
+
 impl Apply<Conn> for AttemptsOf {
     type Out = Vec<Attempt>;
 
@@ -215,7 +249,7 @@ impl Apply<Conn> for NoteShown {
 
 // Compare-and-set: of two submits at once, one closes the attempt.
 const CLOSE: &str = "UPDATE attempts SET state = 'submitted', submitted_at = $1 WHERE person_id = $2 AND issuer_id = $3 AND attempt_id = $4 AND state = 'open' \
-    RETURNING programme, programme_version, badge_version, rules, holder_name, deadline";
+    RETURNING programme, programme_version, badge_version, rules, holder_name, deadline, started_at";
 const MARKS: &str = "SELECT f.domain, f.options, i.answer_key, r.chosen FROM form_items f \
     JOIN items i ON i.issuer_id = f.issuer_id AND i.programme = f.programme AND i.item_id = f.item_id AND i.version = f.item_version \
     LEFT JOIN responses r ON r.person_id = f.person_id AND r.attempt_id = f.attempt_id AND r.position = f.position \
@@ -249,14 +283,18 @@ impl Apply<Conn> for Submit {
         // Time that ran out ends the attempt at its deadline, whenever that is noticed.
         let ended = closed.try_get::<Option<i64>>(5)?.map_or(handed_in, |deadline| handed_in.min(UtcMillis(deadline)));
         let content = programme_version(conn, issuer, &programme, &version).await?;
-        let domains = content.map(|p| p.domains).unwrap_or_default();
-        let result = outcome(&rules, &domains, &marks(self, conn).await?);
-        let retake_at = stand(self, conn, &programme, closed.try_get(2)?, &rules, &result, ended).await?;
+        let domains = content.as_ref().map_or(&[][..], |p| &p.domains);
+        let result = outcome(&rules, domains, &marks(self, conn).await?);
+        let (retake_at, fails) = stand(self, conn, &programme, closed.try_get(2)?, &rules, &result, ended).await?;
         let write = query(RESULT).bind(json(&result)?).bind(retake_at.map(|at| at.0)).bind(person).bind(issuer).bind(id);
         write.execute(&mut *conn).await?;
-        if result.passed {
-            award(self, conn, &programme, closed.try_get(2)?, closed.try_get(4)?).await?;
-        }
+        let earned = result.passed && award(self, conn, &programme, closed.try_get(2)?, closed.try_get(4)?).await?;
+        let line = serde_json::json!({
+            "at": self.at, "event": "closed", "person": self.learner.person, "attempt": self.attempt, "programme": programme,
+            "badge_version": closed.try_get::<&str>(2)?, "started_at": closed.try_get::<i64>(6)?, "closed_at": handed_in,
+            "next_start_at": retake_at, "fails": fails, "outcome": result, "award": earned.then_some(self.award),
+        });
+        owe(conn, self.learner.issuer, id, format!("closed/{}", self.attempt), self.at, &line).await?;
         let payload = serde_json::json!({ "programme": programme, "passed": result.passed }).to_string();
         queue(self, conn, "fold-figures", 2, payload, None).await?;
         fail_point!("submit::decided", |_| Err(StoreError::Busy));
@@ -277,7 +315,7 @@ async fn marks(submit: &Submit, conn: &mut Conn) -> Result<Vec<Marked>, StoreErr
     Ok(marks)
 }
 
-/// What the result means for the next start. Answers when that is, after a fail.
+/// What the result means for the next start. Answers when that is, after a fail, and how many fails there are.
 async fn stand(
     submit: &Submit,
     conn: &mut Conn,
@@ -286,28 +324,30 @@ async fn stand(
     rules: &Rules,
     result: &Outcome,
     ended: UtcMillis,
-) -> Result<Option<UtcMillis>, StoreError> {
+) -> Result<(Option<UtcMillis>, u32), StoreError> {
     let (person, issuer) = (submit.learner.person.0, submit.learner.issuer.0);
     if result.passed {
         query(PASSED).bind(badge_version).bind(person).bind(issuer).bind(programme).execute(conn).await?;
-        return Ok(None);
+        return Ok((None, 0));
     }
     let row = query(FAILS).bind(person).bind(issuer).bind(programme).fetch_one(&mut *conn).await?;
     let fails = small::<u32>("fails", row.try_get(0)?)?.saturating_add(1);
     let next = ended.plus_seconds(wait_seconds(rules, fails));
     query(FAILED).bind(next.0).bind(i64::from(fails)).bind(person).bind(issuer).bind(programme).execute(&mut *conn).await?;
     tell(submit, conn, "result-mail", 1).await?;
-    Ok(Some(next))
+    Ok((Some(next), fails))
 }
 
-async fn award(submit: &Submit, conn: &mut Conn, programme: &str, badge_version: &str, name: &str) -> Result<(), StoreError> {
+/// Makes the award, and answers whether there was none before.
+async fn award(submit: &Submit, conn: &mut Conn, programme: &str, badge_version: &str, name: &str) -> Result<bool, StoreError> {
     let (person, issuer) = (submit.learner.person.0, submit.learner.issuer.0);
     let new = query(NEW_AWARD).bind(person).bind(submit.award.0).bind(issuer).bind(programme).bind(badge_version);
     let new = new.bind(submit.attempt.0).bind(submit.badge_id.as_str()).bind(name).bind(submit.at.0).execute(&mut *conn).await?;
     if new.rows_affected() == 0 {
-        return Ok(());
+        return Ok(false);
     }
-    tell(submit, conn, "issue", 0).await
+    tell(submit, conn, "issue", 0).await?;
+    Ok(true)
 }
 
 async fn tell(submit: &Submit, conn: &mut Conn, kind: &'static str, job: usize) -> Result<(), StoreError> {
@@ -390,10 +430,11 @@ pub(super) const STATEMENTS: &[&[&str]] = &[&[
     MAKE_STANDING,
     CLAIM_START,
     NEW_ATTEMPT,
-    NEW_FORM_ITEM,
+    NEW_FORM,
     STANDING,
     OPEN,
     STARTS,
+    LOST_STARTS,
     ATTEMPT,
     ATTEMPTS,
     QUESTIONS,

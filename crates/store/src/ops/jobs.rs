@@ -36,7 +36,7 @@ impl Apply<Conn> for Enqueue {
 const LEASE: &str = concat!(
     "UPDATE jobs SET leased_until = $1, lease_owner = $2, tries = jobs.tries + 1 WHERE job_id IN \
      (SELECT job_id FROM jobs WHERE done_at IS NULL AND run_at <= $3 AND (leased_until IS NULL OR leased_until <= $3) \
-     AND CASE WHEN kind = 'mail' THEN 1 ELSE 0 END = $5 ORDER BY run_at LIMIT $4",
+     AND CASE WHEN kind = 'mail' THEN 1 WHEN kind = 'journal' THEN 2 ELSE 0 END = $5 ORDER BY run_at LIMIT $4",
     skip_locked!(),
     ") AND done_at IS NULL AND (leased_until IS NULL OR leased_until <= $3) RETURNING job_id, issuer_id, kind, payload, tries, run_at"
 );
@@ -46,12 +46,11 @@ impl Apply<Conn> for LeaseJobs {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<LeasedJob>, StoreError> {
         let until = self.at.plus_seconds(self.lease_seconds);
-        let query = query(LEASE)
-            .bind(until.0)
-            .bind(&self.owner)
-            .bind(self.at.0)
-            .bind(i64::from(self.limit))
-            .bind(i64::from(self.lane == Lane::Mail));
+        let query = query(LEASE).bind(until.0).bind(&self.owner).bind(self.at.0).bind(i64::from(self.limit)).bind(match self.lane {
+            Lane::Work => 0_i64,
+            Lane::Mail => 1,
+            Lane::Journal => 2,
+        });
         let mut jobs = Vec::new();
         for row in query.fetch_all(conn).await? {
             let tries: u32 = small("tries", row.try_get(4)?)?;
@@ -77,7 +76,7 @@ impl Apply<Conn> for ReleaseLeases {
 }
 
 // Only whoever holds the lease: a worker that was too slow leaves the job to the one that took it over.
-const FINISH: &str = "UPDATE jobs SET done_at = $1, payload = '', leased_until = NULL, last_error = NULL WHERE job_id = $2 AND lease_owner = $3 AND done_at IS NULL";
+pub(super) const FINISH: &str = "UPDATE jobs SET done_at = $1, payload = '', leased_until = NULL, last_error = NULL WHERE job_id = $2 AND lease_owner = $3 AND done_at IS NULL";
 
 impl Apply<Conn> for FinishJob {
     type Out = ();

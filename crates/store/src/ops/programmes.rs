@@ -1,5 +1,7 @@
 //! Content: programmes, items, pools, and what a draw needs to know of them.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use assay_core::{form::Candidate, programme::Programme};
 use assay_items::{Item, ItemId};
 use sha2::{Digest, Sha256};
@@ -98,14 +100,38 @@ pub(super) async fn programme_version(
     issuer: uuid::Uuid,
     programme: &str,
     version: &str,
-) -> Result<Option<Programme>, StoreError> {
+) -> Result<Option<Arc<Programme>>, StoreError> {
+    let read = || READ.lock().unwrap_or_else(PoisonError::into_inner);
+    let same = |known: &&Version| known.issuer == issuer && known.programme == programme && known.version == version;
+    if let Some(known) = read().iter().find(same) {
+        return Ok(Some(Arc::clone(&known.content)));
+    }
     let row = query(ONE_VERSION).bind(issuer).bind(programme).bind(version).fetch_optional(conn).await?;
     let Some(row) = row else { return Ok(None) };
-    from_json("programme", row.try_get::<&str>(0)?).map(Some)
+    let content: Arc<Programme> = Arc::new(from_json("programme", row.try_get::<&str>(0)?)?);
+    let mut read = read();
+    if read.len() >= KEEP {
+        read.clear();
+    }
+    read.push(Version { issuer, programme: programme.to_owned(), version: version.to_owned(), content: Arc::clone(&content) });
+    Ok(Some(content))
+}
+
+/// Versions that were read, since every submit and every mail needs one: a version is the hash of what it holds, so none ever changes,
+/// and reading one means a quarter of a megabyte.
+static READ: Mutex<Vec<Version>> = Mutex::new(Vec::new());
+/// How many of them are kept.
+const KEEP: usize = 16;
+
+struct Version {
+    issuer: uuid::Uuid,
+    programme: String,
+    version: String,
+    content: Arc<Programme>,
 }
 
 impl Apply<Conn> for ProgrammeVersion {
-    type Out = Option<Programme>;
+    type Out = Option<Arc<Programme>>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Self::Out, StoreError> {
         programme_version(conn, self.issuer.0, &self.programme, &self.version).await

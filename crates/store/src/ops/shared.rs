@@ -6,6 +6,7 @@ use super::{Apply, Conn, Row, query};
 use crate::{
     StoreError,
     commands::{Agree, AgreeAnew, TakeTurn},
+    queries::Agreed,
 };
 
 // GCRA in one statement: a use moves the due time on by its cost, $5; whoever finds it later than $6 came too often and changes nothing.
@@ -39,6 +40,15 @@ impl Apply<Conn> for Agree {
         query(AGREE).bind(self.name).bind(&self.value).execute(&mut *conn).await?;
         let row = query(AGREED).bind(self.name).fetch_one(conn).await?;
         row.try_get(0)
+    }
+}
+
+impl Apply<Conn> for Agreed {
+    type Out = Option<Vec<u8>>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = query(AGREED).bind(self.name).fetch_optional(conn).await?;
+        row.map(|row| row.try_get(0)).transpose()
     }
 }
 

@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub trait Vitals: Send + Sync {
     /// The worker after the answers: does it work?
     fn worker(&self) -> Result<(), String>;
+    /// Do journal and database agree? Where they do not, badges and mails wait.
+    fn journal(&self) -> Result<(), String>;
     /// Can the clock be trusted?
     fn clock(&self) -> Result<(), String>;
 }
@@ -37,7 +39,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
     let (reads, writes) = tokio::join!(reads(&app), writes(&app));
     let mut checks = vec![("reads", reads), ("durable_writes", writes)];
     if let Some(vitals) = app.vitals() {
-        checks.extend([("worker", vitals.worker()), ("clock", vitals.clock())]);
+        checks.extend([("worker", vitals.worker()), ("journal", vitals.journal()), ("clock", vitals.clock())]);
     }
     let ready = checks.iter().all(|(_, check)| check.is_ok());
     let words = |(name, check): (&str, Result<(), String>)| (name.to_owned(), Value::from(check.err().unwrap_or_else(|| "ok".to_owned())));

@@ -8,7 +8,7 @@ use assay_core::{
     programme::Lesson,
     score::{Band, Outcome, lessons_to_read},
 };
-use assay_store::queries::{Attempt, AttemptOf, BadgesOf};
+use assay_store::queries::{Attempt, AttemptAlone, BadgesOf};
 use axum::{
     extract::{Path, State},
     http::header,
@@ -61,14 +61,14 @@ fn band_words(band: Band) -> (&'static str, &'static str) {
 /// `GET /attempts/{attempt}/result`.
 pub(crate) async fn result(State(app): State<App>, Path(id): Path<AttemptId>, who: SignedIn) -> Result<Response, Fault> {
     let learner = who.0.learner;
-    let mut attempt = app.store.read(AttemptOf { learner, attempt: id }).await?.ok_or_else(Fault::not_found)?;
+    let mut attempt = app.store.read(AttemptAlone { learner, attempt: id }).await?.ok_or_else(Fault::not_found)?;
     if attempt.state == AttemptState::Open {
         if attempt.deadline.is_none_or(|d| d > app.now()) {
             return Ok(Redirect::to(&format!("/attempts/{id}")).into_response());
         }
         // Time ran out and the job has not come by yet: whoever looks first closes it. Nothing is changed that the clock had not.
         close(&app, &who, id).await?;
-        attempt = app.store.read(AttemptOf { learner, attempt: id }).await?.ok_or_else(Fault::not_found)?;
+        attempt = app.store.read(AttemptAlone { learner, attempt: id }).await?.ok_or_else(Fault::not_found)?;
     }
     let offered = app.programme(&attempt.programme).is_ok();
     let outcome = attempt.outcome.clone().ok_or_else(Fault::not_found)?;
@@ -105,7 +105,7 @@ pub(crate) async fn result(State(app): State<App>, Path(id): Path<AttemptId>, wh
 
 /// `GET /attempts/{attempt}/retake.ics`.
 pub(crate) async fn calendar(State(app): State<App>, Path(id): Path<AttemptId>, who: SignedIn) -> Result<Response, Fault> {
-    let attempt = app.store.read(AttemptOf { learner: who.0.learner, attempt: id }).await?.ok_or_else(Fault::not_found)?;
+    let attempt = app.store.read(AttemptAlone { learner: who.0.learner, attempt: id }).await?.ok_or_else(Fault::not_found)?;
     let opens_at = attempt.retake_at.ok_or_else(Fault::not_found)?;
     let p = app.programme_version(&attempt.programme, &attempt.programme_version).await?;
     let url = format!("{}/programmes/{}/assessment", app.settings.base_url, p.id);

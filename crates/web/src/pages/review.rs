@@ -7,7 +7,7 @@ use assay_core::{
 };
 use assay_store::{
     commands::Submit,
-    queries::{Attempt, AttemptOf, QuestionState},
+    queries::{Attempt, AttemptAlone, AttemptOf, QuestionState},
 };
 use axum::{
     Form,
@@ -48,8 +48,15 @@ struct Confirm {
 
 async fn open_attempt(app: &App, who: &SignedIn, id: AttemptId) -> Result<Result<Attempt, Response>, Fault> {
     let attempt = app.store.read(AttemptOf { learner: who.0.learner, attempt: id }).await?.ok_or_else(Fault::not_found)?;
-    let over = attempt.state == AttemptState::Submitted || attempt.deadline.is_some_and(|d| d <= app.now());
-    Ok(if over { Err(Redirect::to(&format!("/attempts/{id}/result")).into_response()) } else { Ok(attempt) })
+    Ok(if is_over(app, &attempt) { Err(to_result(id)) } else { Ok(attempt) })
+}
+
+fn is_over(app: &App, attempt: &Attempt) -> bool {
+    attempt.state == AttemptState::Submitted || attempt.deadline.is_some_and(|d| d <= app.now())
+}
+
+fn to_result(id: AttemptId) -> Response {
+    Redirect::to(&format!("/attempts/{id}/result")).into_response()
 }
 
 /// `GET /attempts/{attempt}/review`.
@@ -116,15 +123,18 @@ pub(crate) async fn submit(
     who: SignedIn,
     Form(form): Form<Confirmed>,
 ) -> Result<Response, Fault> {
-    let attempt = match open_attempt(&app, &who, id).await? {
-        Ok(attempt) => attempt,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
     if form.confirm != "yes" {
+        let attempt = match open_attempt(&app, &who, id).await? {
+            Ok(attempt) => attempt,
+            Err(elsewhere) => return Ok(elsewhere),
+        };
         let mut response = confirmation(&app, &who, attempt, true).await?;
         *response.status_mut() = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
         return Ok(response);
     }
-    close(&app, &who, id).await?;
-    Ok(Redirect::to(&format!("/attempts/{id}/result")).into_response())
+    let attempt = app.store.read(AttemptAlone { learner: who.0.learner, attempt: id }).await?.ok_or_else(Fault::not_found)?;
+    if !is_over(&app, &attempt) {
+        close(&app, &who, id).await?;
+    }
+    Ok(to_result(id))
 }

@@ -14,6 +14,9 @@ use crate::StoreError;
 
 /// Statements that stay prepared; `ops` has fewer.
 const PREPARED: usize = 256;
+/// What the writer may keep of the database in memory, in KiB: the inner pages of large tables. A reader forgets all pages at the next
+/// commit, so it has SQLite's own 2 MiB.
+const WRITER_KIB: i64 = 32 * 1024;
 /// How long a statement waits for a lock of another process.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -37,6 +40,7 @@ impl Opening {
     pub(crate) fn writer(&self) -> Result<Conn, StoreError> {
         let conn = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         self.set_up(&conn)?;
+        conn.0.pragma_update(None, "cache_size", -WRITER_KIB)?;
         Ok(conn)
     }
 
