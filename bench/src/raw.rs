@@ -51,7 +51,7 @@ pub(crate) fn run(args: &RawArgs) -> Result<bool, String> {
     let (rounds, faults, synchronous) = on_one_core(async {
         let (mut rounds, mut faults) = (Vec::new(), Vec::new());
         let synchronous =
-            words(async { Ok(connect(args).await?.fetch_one("SHOW synchronous_commit").await?.try_get::<String, _>(0)?) }).await?;
+            words(async { connect(args).await?.fetch_one("SHOW synchronous_commit").await?.try_get::<String, _>(0) }).await?;
         for number in 1..=args.rounds {
             let played = load::play(&load, process, number).await;
             let saves = played.figures.iter().find(|figure| figure.key == "saves_per_s").and_then(|figure| figure.value);
