@@ -50,8 +50,7 @@ pub(crate) fn run(args: &RawArgs) -> Result<bool, String> {
     let process = server.pid().and_then(Watched::with_pid);
     let (rounds, faults, synchronous) = on_one_core(async {
         let (mut rounds, mut faults) = (Vec::new(), Vec::new());
-        let synchronous =
-            words(async { connect(args).await?.fetch_one("SHOW synchronous_commit").await?.try_get::<String, _>(0) }).await?;
+        let synchronous = words(async { connect(args).await?.fetch_one("SHOW synchronous_commit").await?.try_get::<String, _>(0) }).await?;
         for number in 1..=args.rounds {
             let played = load::play(&load, process, number).await;
             let saves = played.figures.iter().find(|figure| figure.key == "saves_per_s").and_then(|figure| figure.value);
