@@ -43,8 +43,8 @@ export async function openMailedLink(page, address) {
 }
 
 /** Conditions, honesty, name, Begin; ends on question 1. Gives the attempt's address. */
-export async function begin(page, name = 'Ada Quill') {
-  await page.goto(`/programmes/${PROGRAMME}/assessment`);
+export async function begin(page, name = 'Ada Quill', programme = PROGRAMME) {
+  await page.goto(`/programmes/${programme}/assessment`);
   const field = page.locator('input[name=name]');
   if (await field.count()) await field.fill(name);
   await page.locator('input[name=honesty]').check();

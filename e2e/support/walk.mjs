@@ -32,6 +32,8 @@ async function strangers({ page }, visit) {
   await visit('lesson', page);
   for (const box of await page.locator('main details > summary').all()) await box.click();
   await visit('lesson-open', page);
+  await at(page, `/programmes/${PROGRAMME}/lessons/limits-concurrency-and-cold-starts`, 'lesson-diagram', visit);
+  await at(page, `/programmes/${PROGRAMME}/glossary`, 'glossary', visit);
   await at(page, '/sign-in', 'sign-in', visit);
   await at(page, '/verify', 'verify', visit);
   await page.locator('[name=text]').fill('{"type":["VerifiableCredential"]}');

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    ops::ControlFlow,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -9,7 +10,10 @@ use std::{
 use assay_core::{UtcMillis, clock::SetClock, mail::Mail};
 use assay_fixtures::START;
 use assay_jobs::{FileJournal, Mailer, Sending};
-use assay_store::Store;
+use assay_store::{
+    Promise, Store,
+    moving::{self, Place},
+};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -75,6 +79,8 @@ pub struct Checker<'a> {
     chapters: &'a [Chapter],
     now: UtcMillis,
     done: HashMap<[u8; 32], Done>,
+    /// The PostgreSQL database, if it is there that all happened.
+    server: Option<String>,
     /// States that jobs were run for.
     pub states: usize,
 }
@@ -87,7 +93,13 @@ impl<'a> Checker<'a> {
 
     /// For this story, at this time.
     pub fn at(chapters: &'a [Chapter], now: UtcMillis) -> Self {
-        Self { chapters, now, done: HashMap::new(), states: 0 }
+        Self { chapters, now, done: HashMap::new(), server: None, states: 0 }
+    }
+
+    /// The same, of what stands in a PostgreSQL database: it is looked at in a copy that `assay move`'s own code makes.
+    #[must_use]
+    pub fn over(self, url: Option<String>) -> Self {
+        Self { server: url, ..self }
     }
 
     /// Opens the folder's database with the program's own engine, checks it, does the jobs, checks again. Answers what stood before
@@ -97,7 +109,14 @@ impl<'a> Checker<'a> {
     /// What was lost, doubled or broken, in words.
     pub async fn check(&mut self, folder: &Path, promises: &Promises) -> Result<Standing, Vec<String>> {
         let file = folder.join("assay.db");
-        let store = Store::open_sqlite(&file).await.map_err(|e| vec![format!("does not open: {e}")])?;
+        let store = match &self.server {
+            None => Store::open_sqlite(&file).await,
+            Some(url) => {
+                copy(url, &file).await?;
+                Store::open_postgres(url, Promise::Disk).await
+            }
+        };
+        let store = store.map_err(|e| vec![format!("does not open: {e}")])?;
         let found = self.opened(&store, folder, promises).await;
         store.close().await;
         found
@@ -118,7 +137,7 @@ impl<'a> Checker<'a> {
         let key: [u8; 32] = key.finalize().into();
         if faults.is_empty() && standing.programmes > 0 && !self.done.contains_key(&key) {
             self.states += 1;
-            let done = self.do_jobs(store, &conn, folder, &again).await.map_err(words)?;
+            let done = self.do_jobs(store, folder, &again).await?;
             self.done.insert(key, done);
         }
         if let Some(done) = self.done.get(&key) {
@@ -178,7 +197,8 @@ impl<'a> Checker<'a> {
     }
 
     /// Hands in again what nobody confirmed, does all jobs, and looks at awards, credentials and the journal.
-    async fn do_jobs(&self, store: &Store, conn: &Connection, folder: &Path, again: &[usize]) -> rusqlite::Result<Done> {
+    async fn do_jobs(&self, store: &Store, folder: &Path, again: &[usize]) -> Result<Done, Vec<String>> {
+        let words = |e: rusqlite::Error| vec![format!("cannot be read: {e}")];
         let mut done = Done::default();
         let room = match Room::new(store.clone(), AFTERWARDS).await {
             Ok(room) => room,
@@ -198,12 +218,19 @@ impl<'a> Checker<'a> {
         }
         worker.drain().await;
         done.mailed = std::mem::take(&mut *mails.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let open: i64 = conn.query_row("SELECT COUNT(*) FROM jobs WHERE done_at IS NULL", [], |row| row.get(0))?;
+        let file = folder.join(if self.server.is_some() { "afterwards.db" } else { "assay.db" });
+        if let Some(url) = &self.server {
+            store.close().await;
+            copy(url, &file).await?;
+        }
+        let conn = Connection::open(file).map_err(words)?;
+        let open: i64 = conn.query_row("SELECT COUNT(*) FROM jobs WHERE done_at IS NULL", [], |row| row.get(0)).map_err(words)?;
         if open > 0 {
             done.faults.push(format!("{open} jobs are not done"));
         }
         let signed = self.journal(folder, &mut done.faults);
-        self.awards(conn, &signed, &mut done)?;
+        self.awards(&conn, &signed, &mut done).map_err(words)?;
+        conn.close().map_err(|(_, e)| words(e))?;
         Ok(done)
     }
 
@@ -306,6 +333,13 @@ impl<'a> Checker<'a> {
         faults.extend(all.keys().map(|mail| format!("nobody should have got this: {mail}")));
         faults
     }
+}
+
+/// What stands in a PostgreSQL database, as a file.
+async fn copy(url: &str, file: &Path) -> Result<(), Vec<String>> {
+    let (from, to) = (Place::Server(url.to_owned(), Promise::Disk), Place::File(file.to_owned()));
+    let copied = moving::copy(&from, &to, moving::BATCH, &mut |_| ControlFlow::Continue(())).await;
+    copied.map(drop).map_err(|e| vec![format!("cannot be copied: {e}")])
 }
 
 /// Keeps what it is given.

@@ -23,7 +23,7 @@ use assay_torture::{
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(about = "Fault tests of the embedded engine, as long as you like")]
+#[command(about = "Fault tests of the embedded engine, and kills over PostgreSQL (ASSAY_TEST_ENGINE=postgres), as long as you like")]
 struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -78,6 +78,9 @@ enum What {
         nth: usize,
         #[arg(long)]
         seed: u8,
+        /// A PostgreSQL database, instead of the embedded one in the folder
+        #[arg(long)]
+        server: Option<String>,
     },
 }
 
@@ -88,8 +91,8 @@ fn main() -> ExitCode {
         What::Mail { mails, looks } => five_days_of_mail(mails, looks),
         What::Descriptors => told("no descriptors", &runtime().block_on(no_descriptors())),
         What::Points { times } => points(times),
-        What::Sit { folder, point, nth, seed } => {
-            sit_and_die(&folder, &point, nth, seed);
+        What::Sit { folder, point, nth, seed, server } => {
+            sit_and_die(&folder, server.as_deref(), &point, nth, seed);
             0
         }
     };
@@ -119,6 +122,7 @@ fn power(attempts: usize, most: usize, fault: Fault) -> usize {
 /// Every point by turns, at its first to sixth passing, until each has killed so many times; four processes at once.
 fn points(times: usize) -> usize {
     let program = std::env::current_exe().unwrap();
+    let postgres = std::env::var("ASSAY_TEST_ENGINE").is_ok_and(|engine| engine == "postgres");
     let next = AtomicUsize::new(0);
     // Kills that went well and badly, and runs that did not come that often to the point.
     let counts = Mutex::new([(0_usize, 0_usize, 0_usize); POINTS.len()]);
@@ -137,7 +141,7 @@ fn points(times: usize) -> usize {
                     if counts.lock().unwrap()[which].0 >= times {
                         continue;
                     }
-                    let killed = kill(&program, POINTS[which], 1 + round % 6, u8::try_from(round % 256).unwrap());
+                    let killed = kill(&program, postgres, POINTS[which], 1 + round % 6, u8::try_from(round % 256).unwrap());
                     let mut counts = counts.lock().unwrap();
                     match killed {
                         Killed::Well => counts[which].0 += 1,

@@ -17,9 +17,9 @@ use assay_core::{
     clock::SetClock,
     ids::{AttemptId, IssuerId, Learner, PersonId},
 };
-use assay_fixtures::START;
+use assay_fixtures::{POSTGRES, START, postgres_database, psql};
 use assay_jobs::FileJournal;
-use assay_store::{Store, queries::JobCounts};
+use assay_store::{Promise, Store, queries::JobCounts};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -115,8 +115,8 @@ fn read_diary(path: &Path) -> (Vec<Chapter>, Promises) {
 }
 
 /// The process that is killed: three people sit, badges are signed and mailed, until the `nth` time that the point is reached.
-/// Returns when it never is.
-pub fn sit_and_die(folder: &Path, point: &str, nth: usize, seed: u8) {
+/// Returns when it never is. Over PostgreSQL, if a database is named.
+pub fn sit_and_die(folder: &Path, server: Option<&str>, point: &str, nth: usize, seed: u8) {
     let reached = AtomicUsize::new(0);
     fail::cfg_callback(point, move || {
         if reached.fetch_add(1, Ordering::SeqCst) + 1 == nth {
@@ -128,7 +128,10 @@ pub fn sit_and_die(folder: &Path, point: &str, nth: usize, seed: u8) {
     let diary: Arc<dyn Witness> = Arc::new(Diary { file: Mutex::new((file, 0)) });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let store = Store::open_sqlite(&folder.join("assay.db")).await.unwrap();
+        let store = match server {
+            Some(url) => Store::open_postgres(url, Promise::Disk).await.unwrap(),
+            None => Store::open_sqlite(&folder.join("assay.db")).await.unwrap(),
+        };
         let room = Room::new(store, seed.into()).await.unwrap();
         diary.told(Told::Published);
         let (stop, stopped) = watch::channel(false);
@@ -161,11 +164,33 @@ pub enum Killed {
     Badly(Vec<String>),
 }
 
-/// Has `program` (this crate's own) killed at the `nth` passing of a point, starts again and checks.
-pub fn kill(program: &Path, point: &str, nth: usize, seed: u8) -> Killed {
+/// Has `program` (this crate's own) killed at the `nth` passing of a point, starts again and checks. `postgres`: in a fresh database
+/// of the tests' server, which must be there.
+pub fn kill(program: &Path, postgres: bool, point: &str, nth: usize, seed: u8) -> Killed {
     let folder = scratch();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server = postgres.then(|| runtime.block_on(postgres_database()).expect("there must be a server"));
+    let killed = kill_over(&runtime, program, folder.path(), server.as_deref(), point, nth, seed);
+    if let Some((maintenance, database)) = std::env::var(POSTGRES).ok().zip(server.as_deref().and_then(|url| url.rsplit_once('/'))) {
+        psql(&maintenance, &format!("DROP DATABASE {} WITH (FORCE)", database.1));
+    }
+    killed
+}
+
+fn kill_over(
+    runtime: &tokio::runtime::Runtime,
+    program: &Path,
+    folder: &Path,
+    server: Option<&str>,
+    point: &str,
+    nth: usize,
+    seed: u8,
+) -> Killed {
     let mut command = Command::new(program);
-    command.args(["sit", "--folder"]).arg(folder.path()).args(["--point", point, "--nth", &nth.to_string(), "--seed", &seed.to_string()]);
+    command.args(["sit", "--folder"]).arg(folder).args(["--point", point, "--nth", &nth.to_string(), "--seed", &seed.to_string()]);
+    if let Some(url) = server {
+        command.args(["--server", url]);
+    }
     let output = command.stdin(Stdio::null()).output().unwrap();
     if output.status.success() {
         return Killed::NotReached;
@@ -174,9 +199,8 @@ pub fn kill(program: &Path, point: &str, nth: usize, seed: u8) -> Killed {
     if output.status.code().is_some() {
         return Killed::Badly(vec![format!("the process was not killed but ended with {}: {words}", output.status)]);
     }
-    let (chapters, promises) = read_diary(&folder.path().join("diary.jsonl"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    match runtime.block_on(Checker::new(&chapters).check(folder.path(), &promises)) {
+    let (chapters, promises) = read_diary(&folder.join("diary.jsonl"));
+    match runtime.block_on(Checker::new(&chapters).over(server.map(str::to_owned)).check(folder, &promises)) {
         Ok(_) => Killed::Well,
         Err(faults) => Killed::Badly(faults),
     }

@@ -14,14 +14,12 @@ fn alone() -> MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[test]
-fn a_process_killed_at_any_named_point_loses_and_doubles_nothing() {
-    let _alone = alone();
+fn kill_everywhere(postgres: bool) {
     let program = Path::new(env!("CARGO_BIN_EXE_assay-torture"));
     for point in POINTS {
         let mut died = 0;
         for (nth, seed) in [(1, 1), (2, 2), (3, 3)] {
-            match kill(program, point, nth, seed) {
+            match kill(program, postgres, point, nth, seed) {
                 Killed::Well => died += 1,
                 Killed::NotReached => {}
                 Killed::Badly(faults) => panic!("{point}, time {nth}: {faults:#?}"),
@@ -30,6 +28,22 @@ fn a_process_killed_at_any_named_point_loses_and_doubles_nothing() {
         println!("{point}: killed {died} times");
         assert!(died > 1, "{point} was hardly reached");
     }
+}
+
+#[test]
+fn a_process_killed_at_any_named_point_loses_and_doubles_nothing() {
+    let _alone = alone();
+    kill_everywhere(false);
+}
+
+#[test]
+fn the_same_over_postgresql() {
+    if std::env::var_os(assay_fixtures::POSTGRES).is_none() {
+        eprintln!("skipped: {} names no PostgreSQL; `cargo xtask postgres` starts one", assay_fixtures::POSTGRES);
+        return;
+    }
+    let _alone = alone();
+    kill_everywhere(true);
 }
 
 #[test]

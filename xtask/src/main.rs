@@ -35,8 +35,9 @@ cargo xtask COMMAND
   rules      which crate may depend on which, what may be named where
   licences   licences, bans and sources of every dependency
   e2e        the whole program in a real Chromium
-  torture    fault tests for hours: power, points, kills, disk, mail, or one of them with how much
-             (`torture power --attempts 5000`, `torture kills 20000`)
+  torture    fault tests for hours: power, points, kills, disk, mail, failover, history, points-postgres,
+             kills-postgres, history-postgres, or one of them with how much
+             (`torture power --attempts 5000`, `torture kills 20000`, `torture history 600`)
   shots      a picture of every page in every state, into ./shots
   postgres   a private PostgreSQL for working by hand, until Ctrl-C
 

@@ -1,13 +1,20 @@
 //! Fault tests for hours: the same code that the unit tests run for minutes.
 
+use std::process::Command;
+
 use crate::{
+    postgres,
     process::{cargo, pass_through},
     tally::Step,
 };
 
-/// What can be tortured, and with how much by default (`torture/src/main.rs`).
-const WHAT: [&str; 5] = ["power", "points", "kills", "disk", "mail"];
+/// What can be tortured, and with how much by default (`torture/src/main.rs`, `crates/assay/tests`).
+const WHAT: [&str; 10] =
+    ["power", "points", "kills", "disk", "mail", "failover", "history", "points-postgres", "kills-postgres", "history-postgres"];
 const KILLS: &str = "10000";
+const FAILOVERS: &str = "20";
+/// Seconds of the history.
+const HISTORY: &str = "3600";
 
 /// All of it, or the one named first, with what follows handed on: `cargo xtask torture power --attempts 5000`.
 pub(crate) fn run(rest: &[String]) -> Step {
@@ -17,26 +24,43 @@ pub(crate) fn run(rest: &[String]) -> Step {
         None => (WHAT.to_vec(), rest),
     };
     for what in what {
-        let mut command = match what {
-            "kills" => {
-                let mut command = cargo(&["test", "--release", "--package", "assay", "--test", "kill", "--", "--nocapture"]);
-                command.env("ASSAY_KILLS", more.first().map_or(KILLS, String::as_str));
-                command
-            }
-            _ if WHAT.contains(&what) => {
-                let mut command = cargo(&["run", "--release", "--package", "assay-torture", "--", what]);
-                command.args(more);
-                command
-            }
-            other => {
-                step.fail(format!("there is no torture by {other}; there is {}", WHAT.join(", ")));
-                continue;
-            }
-        };
-        match pass_through(&mut command) {
+        match one(what, more) {
             Ok(()) => step.pass(),
             Err(words) => step.fail(words),
         }
     }
     step
+}
+
+fn one(what: &str, more: &[String]) -> Result<(), String> {
+    if !WHAT.contains(&what) {
+        return Err(format!("there is no torture by {what}; there is {}", WHAT.join(", ")));
+    }
+    let of_program = |test: &str, variable: &str, times: &str| {
+        let mut command = cargo(&["test", "--release", "--package", "assay", "--test", test, "--", "--nocapture"]);
+        command.env(variable, more.first().map_or(times, String::as_str));
+        command
+    };
+    let mut command = match what {
+        "kills" | "kills-postgres" => of_program("kill", "ASSAY_KILLS", KILLS),
+        "history" | "history-postgres" => of_program("history", "ASSAY_HISTORY_SECONDS", HISTORY),
+        "failover" => of_program("failover", "ASSAY_FAILOVERS", FAILOVERS),
+        _ => {
+            let mut command = cargo(&["run", "--release", "--package", "assay-torture", "--", what.trim_end_matches("-postgres")]);
+            command.args(more);
+            command
+        }
+    };
+    let _server = if what == "failover" || what.ends_with("-postgres") { Some(over_postgres(&mut command)?) } else { None };
+    if what.ends_with("-postgres") {
+        command.env("ASSAY_TEST_ENGINE", "postgres");
+    }
+    pass_through(&mut command)
+}
+
+/// A private server, and where a test finds it and its programs.
+fn over_postgres(command: &mut Command) -> Result<postgres::Server, String> {
+    let server = postgres::Server::start()?;
+    command.env(postgres::VARIABLE, &server.url).env(postgres::PROGRAMS, &server.programs);
+    Ok(server)
 }

@@ -42,28 +42,21 @@ pub(crate) fn run(rest: &[String]) -> Step {
     step
 }
 
-/// The suites that stand on `assay_fixtures::World`, once more with every world in PostgreSQL.
+/// The suites that stand on `assay_fixtures::World`, once more with every world in PostgreSQL; and of the program's own tests the one
+/// that chooses its engine.
 fn again_over_postgres(step: &mut Step, rest: &[&str], server: Option<&postgres::Server>) {
-    let packages = ["-p", "assay-store", "-p", "assay-jobs", "-p", "assay-web"];
-    let (mut command, runner) = if read(&mut cargo(&["nextest", "--version"])).is_ok() {
-        (
-            cargo(&[
-                "nextest",
-                "run",
-                "--no-fail-fast",
-                "--status-level=slow",
-                "--final-status-level=fail",
-                "--no-tests=pass",
-                "--test",
-                "*",
-            ]),
-            &NEXTEST,
-        )
-    } else {
-        (cargo(&["test", "--no-fail-fast", "--test", "*"]), &CARGO)
-    };
-    command.args(packages).args(rest).env("ASSAY_TEST_ENGINE", "postgres");
-    counted(step, &mut command, runner, server);
+    let suites = ["-p", "assay-store", "-p", "assay-jobs", "-p", "assay-web", "--test", "*"];
+    let program = ["-p", "assay", "--test", "history"];
+    for which in [&suites[..], &program[..]] {
+        let (mut command, runner) = if read(&mut cargo(&["nextest", "--version"])).is_ok() {
+            let quiet = ["nextest", "run", "--no-fail-fast", "--status-level=slow", "--final-status-level=fail", "--no-tests=pass"];
+            (cargo(&quiet), &NEXTEST)
+        } else {
+            (cargo(&["test", "--no-fail-fast"]), &CARGO)
+        };
+        command.args(which).args(rest).env("ASSAY_TEST_ENGINE", "postgres");
+        counted(step, &mut command, runner, server);
+    }
 }
 
 /// How a runner says what it found. Each reads its own lines only: nextest also prints those of a failed test's own runner.

@@ -225,7 +225,8 @@ impl<'a> Judge<'a> {
             let what = format!("<{}> is not an SVG element; delete it, or save as plain SVG without the editor's own data", brief(name));
             return self.fault(node, &what);
         }
-        if !rules::is_element(name) && !(self.lettering && rules::is_lettering(name)) {
+        let is_letters = self.lettering && rules::is_lettering(name);
+        if !rules::is_element(name) && !is_letters {
             let what = format!("<{}> is not allowed; {}", brief(name), rules::instead_of_element(name));
             return self.fault(node, &what);
         }

@@ -1,6 +1,6 @@
 //! Commands beside a running server, or without one: they open the same data folder, do one thing, and leave.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use assay_core::{
     Clock, UtcMillis,
@@ -10,6 +10,7 @@ use assay_store::{
     Store,
     commands::{Act, EnsureIssuer},
     moving::Place,
+    queries::IsHalfFilled,
 };
 
 use crate::{
@@ -58,6 +59,20 @@ impl Where {
         }
     }
 
+    /// Opens a folder that is being brought back, which nothing else may.
+    pub(crate) async fn restoring(root: &Path) -> Result<Beside, Failure> {
+        let folder = DataFolder::at(root);
+        let slug = folder.read("issuer")?.map(|text| text.trim().to_owned()).unwrap_or_default();
+        let store = Store::open_sqlite(&folder.database()).await?;
+        Self::beside(folder, slug, store).await
+    }
+
+    async fn beside(folder: DataFolder, slug: String, store: Store) -> Result<Beside, Failure> {
+        let at = SystemClock.now().plus_seconds(demo::moved_seconds(&folder));
+        let issuer = store.run(EnsureIssuer { slug, id: IssuerId::random(&SystemChance), at }).await?;
+        Ok(Beside { folder, store, issuer, at })
+    }
+
     /// Opens the installation.
     pub(crate) async fn open(self) -> Result<Beside, Failure> {
         let settings = self.config.as_deref().map(Settings::read).transpose()?;
@@ -74,9 +89,10 @@ impl Where {
             }
             (None, None) => return Err(Failure::Usage("name the settings with --config, or the data folder with --data".to_owned())),
         };
-        let at = SystemClock.now().plus_seconds(demo::moved_seconds(&folder));
-        let issuer = store.run(EnsureIssuer { slug, id: IssuerId::random(&SystemChance), at }).await?;
-        Ok(Beside { folder, store, issuer, at })
+        if store.read(IsHalfFilled {}).await? {
+            return Err(Failure::half_filled());
+        }
+        Self::beside(folder, slug, store).await
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 use assay_badge::{Issuer, SigningKey};
 use assay_core::{Chance, Clock, UtcMillis, clock::DAY_SECONDS, clock::ShiftedClock, clock::WatchedClock, ids::IssuerId, mail::Mail};
 use assay_jobs::{FileJournal, Outbox, Worker, WorkerParts};
-use assay_store::{Bell, Promise, Store, commands::EnsureIssuer};
+use assay_store::{Bell, Promise, Store, commands::EnsureIssuer, queries::IsHalfFilled};
 use assay_web::{App, Demo, Limits, Parts, SamplePerson};
 use tokio::net::TcpListener;
 
@@ -22,7 +22,7 @@ use crate::{
     egress::Outward,
     failure::Failure,
     folder::DataFolder,
-    manager, packs, progress,
+    manager, packs, progress, reconcile,
     sample::{self, Seeding},
     server::{self, Serving},
     system::{SystemChance, SystemClock, timestamp},
@@ -33,7 +33,7 @@ const SLUG: &str = "demonstration";
 /// The issuer's name for people.
 const NAME: &str = "Assay demonstration";
 /// The public key history, for `assay verify --trust`.
-const HISTORY: &str = "issuer-keys.json";
+pub(crate) const HISTORY: &str = "issuer-keys.json";
 /// How far the clock was moved, in seconds.
 const OFFSET: &str = "clock-offset";
 /// The address that badges made here name. Its port is taken again at the next start.
@@ -81,11 +81,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     };
     let taken = listener.local_addr().map_err(|e| Failure::while_doing("the address is not known", e))?;
     let address = format!("http://{}", reachable(taken));
-    let (app, worker) = assemble(&folder, &address, args.database.as_deref()).await?;
+    let (app, worker, held) = assemble(&folder, &address, args.database.as_deref()).await?;
     explain(&address, &folder, taken, temporary.is_some());
     // Everybody comes from this machine, load tests too.
     let limits = connections::Limits::new(connections::fitting(connections::TOTAL), None);
-    server::run(Serving { listener, app, worker, limits, address, figures: None }).await?;
+    server::run(Serving { listener, app, worker, held, limits, address, figures: None }).await?;
     eprintln!(
         "{}",
         if temporary.is_some() {
@@ -128,7 +128,7 @@ async fn listen(folder: &DataFolder, wish: Option<SocketAddr>) -> Result<TcpList
     Ok(listener)
 }
 
-async fn assemble(folder: &Arc<DataFolder>, address: &str, database: Option<&str>) -> Result<(App, WorkerParts), Failure> {
+async fn assemble(folder: &Arc<DataFolder>, address: &str, database: Option<&str>) -> Result<(App, WorkerParts, Option<String>), Failure> {
     let chance: Arc<dyn Chance> = Arc::new(SystemChance);
     let moved = moved_seconds(folder);
     let shifted = Arc::new(ShiftedClock::new(WatchedClock::new(SystemClock)));
@@ -143,6 +143,10 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str, database: Option<&str
         None => Store::open_sqlite(&folder.database()).await?,
     };
     let issuer_id = store.run(EnsureIssuer { slug: SLUG.to_owned(), id: IssuerId::random(&*chance), at: clock.now() }).await?;
+    if store.read(IsHalfFilled {}).await? {
+        return Err(Failure::half_filled());
+    }
+    let held = reconcile::disagreement(&store, issuer_id, folder, clock.now()).await?;
     let programmes = server::publish(&store, issuer_id, &packs, &*chance, &*clock).await?;
     let (bell, outbox) = (Arc::new(Bell::default()), Arc::new(Outbox::default()));
     let worker = || WorkerParts {
@@ -199,7 +203,7 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str, database: Option<&str
         egress: Arc::new(Outward::new()),
         demo: Some(Arc::new(demonstration)),
     };
-    Ok((App::new(parts), worker()))
+    Ok((App::new(parts), worker(), held))
 }
 
 /// An issuer with a throw-away key, which a named folder keeps with the day it was made.

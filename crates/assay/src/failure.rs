@@ -33,6 +33,15 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The database is what `assay move` left when it was cut off.
+    pub(crate) fn half_filled() -> Self {
+        Self::Words(
+            "the database is a copy that `assay move` has not finished: it lacks rows. Run the same `assay move` again, which goes on where it was, \
+             or name the database that it was copied from"
+                .to_owned(),
+        )
+    }
+
     /// Words that begin with what was being done.
     pub(crate) fn while_doing(what: &str, reason: impl Display) -> Self {
         Self::Words(format!("{what}: {reason}"))

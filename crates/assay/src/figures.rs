@@ -24,23 +24,24 @@ const READERS: usize = 32;
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Every figure with its meaning; counters begin at zero, so that an alarm on one that never moved is no gap.
-const COUNTERS: [(&str, &str); 11] = [
+const COUNTERS: [(&str, &str); 12] = [
     ("assay_answers_saved_total", "Answers that were acknowledged as saved, after they were on the disk."),
     (
         "assay_answers_refused_total",
         "Answers that were not saved, by reason: conflict (a newer one stands), closed (attempt over), no-such-question, busy (queue full), unavailable (database).",
     ),
     ("assay_replays_total", "Transactions that met another one on PostgreSQL and were replayed."),
+    ("assay_primary_changes_total", "Times that another PostgreSQL server was found to be the primary."),
     ("assay_commits_failed_total", "Transactions of the writer that failed; nothing of them was acknowledged."),
     ("assay_badges_issued_total", "Badges signed and stored."),
-    ("assay_jobs_total", "Jobs that were worked on, by kind and outcome: done, later, clock, given-up."),
+    ("assay_jobs_total", "Jobs that were worked on, by kind and outcome: done, later, clock, held, given-up."),
     ("assay_mails_total", "Mails handed over, by outcome: sent, not-taken, refused, unwritable."),
     ("assay_shed_total", "Requests answered 503 because others come first, by class; a full queue is in assay_answers_refused_total."),
     ("assay_clock_alarms_total", "Times that the machine's clock was found wrong."),
     ("assay_connections_cut_total", "Connections ended by force, by why: slow-head, slow-read, too-long."),
     ("assay_connections_refused_total", "Connections refused because their address had too many."),
 ];
-const GAUGES: [(&str, &str); 9] = [
+const GAUGES: [(&str, &str); 12] = [
     ("assay_write_queue", "Commands that wait to be written."),
     ("assay_write_queue_room", "Commands that may wait; the next is answered 503."),
     ("assay_jobs_open", "Jobs that are not done, by kind."),
@@ -48,7 +49,10 @@ const GAUGES: [(&str, &str); 9] = [
     ("assay_jobs_oldest_seconds", "How long the oldest job that is not done has been due, by kind."),
     ("assay_connections_open", "Connections that are open, the reader of this one too."),
     ("assay_clock_alarm", "1 while the machine's clock is not to be trusted."),
+    ("assay_clock_apart_seconds", "By how much this clock is ahead of the database server's; below zero when it is behind."),
+    ("assay_durability_given", "0 while the PostgreSQL server does not give the durability that the settings promise."),
     ("assay_signing_stopped", "1 while nothing is signed because of the clock."),
+    ("assay_journal_alarm", "1 while journal and database do not agree: nothing is signed or mailed."),
     ("assay_database_answers", "1 when the database answered just now."),
 ];
 const HISTOGRAMS: [(&str, &str); 3] = [
@@ -79,6 +83,9 @@ impl Figures {
         for name in ["assay_answers_saved_total", "assay_commits_failed_total", "assay_badges_issued_total", "assay_clock_alarms_total"] {
             metrics::counter!(name).increment(0);
         }
+        metrics::counter!("assay_primary_changes_total").increment(0);
+        // Until a PostgreSQL server says otherwise; the embedded engine was asked when it was opened.
+        metrics::gauge!("assay_durability_given").set(1.0);
         REFUSED.iter().for_each(|reason| metrics::counter!("assay_answers_refused_total", "reason" => *reason).increment(0));
         metrics::counter!("assay_shed_total", "class" => "browse").increment(0);
         if !address.ip().is_loopback() {
@@ -121,7 +128,7 @@ async fn read(State(source): State<Source>) -> impl IntoResponse {
     metrics::gauge!("assay_database_answers").set(f64::from(u8::from(jobs.is_some())));
     if let Some(jobs) = jobs {
         // A kind that has none left is not in the answer.
-        for kind in ["issue", "mail", "result-mail", "fold-exposure", "journal-revoked"] {
+        for kind in ["issue", "mail", "result-mail", "fold-exposure", "journal-revoked", "journal"] {
             let of = jobs.iter().find(|jobs| jobs.kind == kind);
             let gauge = |name: &'static str, value: i64| metrics::gauge!(name, "kind" => kind).set(value as f64);
             gauge("assay_jobs_open", of.map_or(0, |jobs| jobs.open));

@@ -5,9 +5,10 @@
 //! keys/signing.key         32 secret bytes: signs badges. Readable by its owner only
 //! keys/server.secret       32 secret bytes: seeds of forms, keyed hashes
 //! keys/issuer-keys.json    public: every key this issuer ever had (of a demonstration: issuer-keys.json)
-//! journal/signing.jsonl    append-only: every signature and revocation
+//! journal/signing.jsonl    append-only: what a database that is set back must not forget; other *.jsonl beside it are only read
 //! issuer                   the issuer's slug in the database
 //! server.lock              held while a server runs
+//! restoring                there while a backup is being brought back: nothing else may use the folder
 //! address                  of a demonstration: where it was served, and is served again
 //! ```
 
@@ -24,6 +25,8 @@ use assay_core::Chance;
 /// How long a server waits for the one before it; longer than that one may take to end.
 const HAND_OVER: Duration = Duration::from_secs(40);
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// There while a backup is being brought back.
+pub(crate) const RESTORING: &str = "restoring";
 
 /// What is wrong with the data folder.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +82,9 @@ pub(crate) enum FolderError {
         /// Who asks.
         wanted: String,
     },
+    /// A restore that was cut off.
+    #[error("{0} was being brought back from a backup, and that was cut off; remove the folder and run `assay restore` again")]
+    HalfRestored(String),
     /// Nothing there.
     #[error("there is no data in {0}; name the folder that `assay serve` or `assay demo --data` works in")]
     Nothing(String),
@@ -99,6 +105,7 @@ impl DataFolder {
     /// Makes the folder if it is new, and claims it for an issuer.
     pub(crate) fn open(root: &Path, issuer: &str) -> Result<Self, FolderError> {
         let folder = Self { root: root.to_owned() };
+        folder.refuse_half_restored()?;
         for part in ["", "keys", "journal"] {
             let path = if part.is_empty() { root.to_owned() } else { root.join(part) };
             make_private(&path).map_err(system(&path))?;
@@ -123,11 +130,24 @@ impl DataFolder {
     /// An existing folder, and the issuer it belongs to.
     pub(crate) fn existing(root: &Path) -> Result<(Self, String), FolderError> {
         let folder = Self { root: root.to_owned() };
+        folder.refuse_half_restored()?;
         match folder.owner()? {
             // The file is there, empty, before the first server has opened it.
             Some(issuer) if fs::metadata(folder.database()).is_ok_and(|file| file.len() > 0) => Ok((folder, issuer)),
             _ => Err(FolderError::Nothing(root.display().to_string())),
         }
+    }
+
+    fn refuse_half_restored(&self) -> Result<(), FolderError> {
+        if self.root.join(RESTORING).exists() { Err(FolderError::HalfRestored(self.root.display().to_string())) } else { Ok(()) }
+    }
+
+    /// A folder that somebody claimed, whatever is in it, and the issuer it belongs to.
+    pub(crate) fn claimed(root: &Path) -> Result<(Self, String), FolderError> {
+        let folder = Self { root: root.to_owned() };
+        folder.refuse_half_restored()?;
+        let owner = folder.owner()?.ok_or_else(|| FolderError::Nothing(root.display().to_string()))?;
+        Ok((folder, owner))
     }
 
     /// Where it is.
@@ -191,6 +211,11 @@ impl DataFolder {
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
         let path = self.root.join(name);
         put(&path, bytes, 0o644, true).map_err(system(&path))
+    }
+
+    /// Writes a file as a whole or not at all, for its owner alone.
+    pub(crate) fn put_private(&self, path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
+        put(path, bytes, 0o600, true).map_err(system(path))
     }
 
     /// A secret of 32 bytes, made at the first start.

@@ -3,10 +3,13 @@
 //! `assay demo` and `assay serve` run the same server (`server.rs`); they differ in what they hand it. the others do their work and leave. Exit status 64 is wrong usage everywhere.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
 
+mod archive;
+mod backup;
 mod beside;
 mod check;
 mod connections;
 mod demo;
+mod doctor;
 mod egress;
 mod failure;
 mod figures;
@@ -15,9 +18,12 @@ mod grant_time;
 mod logging;
 mod manager;
 mod move_to;
+mod new;
 mod out;
 mod packs;
 mod progress;
+mod reconcile;
+mod restore;
 mod revoke;
 mod sample;
 mod serve;
@@ -46,6 +52,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the server for real use.
     Serve(serve::Args),
+    /// Make the skeleton of a programme, which explains itself.
+    New(new::Args),
     /// Report every fault of a programme's folder, and what its plan covers.
     Check(check::Args),
     /// Verify badges (JSON, PNG or SVG) without any network.
@@ -54,6 +62,14 @@ enum Command {
     Revoke(revoke::Args),
     /// Give one person more time in a timed attempt.
     GrantTime(grant_time::Args),
+    /// Is this installation well? Settings, keys, disk, database, clock, journal, mail, addresses.
+    Doctor(doctor::Args),
+    /// Take everything to one file, while the server works, and prove that it can be brought back.
+    Backup(backup::Args),
+    /// Bring an installation back from a backup, and reconcile it with the journal.
+    Restore(restore::Args),
+    /// Make good what the journal knows and the database does not.
+    Reconcile(reconcile::Args),
     /// Copy an installation to PostgreSQL or back, and compare.
     Move(move_to::Args),
 }
@@ -74,6 +90,11 @@ fn main() -> ExitCode {
         Command::Revoke(args) => logged().and_then(|()| waiting(revoke::run(args))),
         Command::GrantTime(args) => logged().and_then(|()| waiting(grant_time::run(args))),
         Command::Move(args) => logged().and_then(|()| waiting(move_to::run(args))),
+        Command::Doctor(args) => logged().and_then(|()| waiting(doctor::run(args))),
+        Command::Backup(args) => logged().and_then(|()| waiting(backup::run(args))),
+        Command::Restore(args) => logged().and_then(|()| waiting(restore::run(args))),
+        Command::Reconcile(args) => logged().and_then(|()| waiting(reconcile::run(args))),
+        Command::New(args) => new::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Verify(args) => verify::run(&args),
     };

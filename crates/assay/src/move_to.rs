@@ -112,6 +112,16 @@ fn say(from: &End, to: &End, copied: &[Copied]) {
     }
     out::line(format_args!("Copied {rows} rows from {} to {}; counts and hashes of every table are the same.", from.place, to.place));
     out::line("The source is as it was. Keep it until the new place has proved itself, and start no server on it again.");
+    if let Place::Server(_, promise) = &to.place {
+        out::line(format_args!(
+            "{}",
+            match promise {
+                Promise::Disk =>
+                    "The copy is kept as durability = \"disk\" promises: it survives a power cut of the database server, not the loss of it. Where a synchronous standby is to have every answer, write durability = \"standby\" into the settings.",
+                Promise::Standby => "The copy is kept as durability = \"standby\" promises: a synchronous standby has it, too.",
+            }
+        ));
+    }
     match &to.place {
         Place::Server(..) => out::line("Now write `database = \"postgres://…\"` into the settings, and start the server."),
         Place::File(_) => out::line("Now take `database` out of the settings, let `data` name the folder, and start the server."),

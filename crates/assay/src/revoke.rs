@@ -7,10 +7,10 @@ use assay_core::{
     UtcMillis,
     ids::{IssuerId, JobId, Secret128},
 };
-use assay_jobs::{Entry, FileJournal, Journal};
+use assay_jobs::{Entry, Event, FileJournal, Journal};
 use assay_store::{
     Store,
-    commands::Revoke,
+    commands::{RevocationWritten, Revoke},
     queries::{Badge, BadgeById, RevokedOf},
 };
 
@@ -58,8 +58,11 @@ async fn revoke(beside: &Beside, badge_id: &Secret128, reason: &str) -> Result<E
         return Err(Failure::Words(format!("there is no badge {badge_id} in {}; nothing was done", folder.root().display())));
     };
     let job = JobId::random(&SystemChance);
-    let revoked = store.run(Revoke { issuer, badge_id: badge_id.clone(), reason: reason.to_owned(), job, act: beside.act() }).await?;
+    let act = beside.act();
+    let row = act.row;
+    let revoked = store.run(Revoke { issuer, badge_id: badge_id.clone(), reason: reason.to_owned(), job, act }).await?;
     let written = write_down(store, folder, issuer, &badge, at).await?;
+    store.run(RevocationWritten { row }).await?;
     match revoked {
         None => return Err(Failure::Words(format!("there is no badge {badge_id}; nothing was done"))),
         Some(false) => out::line(format_args!(
@@ -95,7 +98,8 @@ async fn write_down(store: &Store, folder: &DataFolder, issuer: IssuerId, badge:
         if before.lines().any(|line| line.contains(&award) && line.contains("\"revoked\"") && line.contains(&place)) {
             continue;
         }
-        let entry = Entry { at, event: "revoked", award: award.clone(), revision: revoked.revision, status, sha256: String::new() };
+        let event = Event::Revoked { award: badge.award, revision: revoked.revision, status, by: Some(revoked.by) };
+        let entry = Entry { at, event };
         FileJournal::new(&path)
             .append(&entry)
             .map_err(|e| Failure::Words(format!("the badge is revoked, but {e}. Run the same command again when it can be")))?;

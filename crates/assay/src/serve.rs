@@ -8,7 +8,8 @@ use assay_jobs::{FileJournal, Mailer, SmtpMailer, WorkerParts};
 use assay_pack::Pack;
 use assay_store::{
     Bell, Store,
-    commands::{Agree, EnsureIssuer},
+    commands::{Agree, AgreeAnew, EnsureIssuer},
+    queries::IsHalfFilled,
 };
 use assay_web::{App, Limits, Parts};
 
@@ -18,14 +19,14 @@ use crate::{
     failure::Failure,
     figures::Figures,
     folder::DataFolder,
-    logging, manager, packs, progress,
+    logging, manager, packs, progress, reconcile,
     server::{self, Serving},
     settings::{Settings, SettingsError},
     system::{SystemChance, SystemClock, timestamp},
 };
 
 /// The public key history of a real server, inside its data folder.
-const HISTORY: &str = "keys/issuer-keys.json";
+pub(crate) const HISTORY: &str = "keys/issuer-keys.json";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -57,9 +58,13 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let issuer = Arc::new(issuer(&settings, &folder, &*chance, &*clock)?);
     let secret = folder.secret("server.secret", &*chance)?;
     let store = settings.open_store(&folder).await?;
+    if store.read(IsHalfFilled {}).await? {
+        return Err(Failure::half_filled());
+    }
     same_as_the_others(&store, &secret, &issuer).await?;
     let ensure = EnsureIssuer { slug: settings.issuer_slug.clone(), id: IssuerId::random(&*chance), at: clock.now() };
     let issuer_id = store.run(ensure).await?;
+    let held = reconcile::disagreement(&store, issuer_id, &folder, clock.now()).await?;
     let spinner = progress::spinner("Publishing the programmes");
     let programmes = server::publish(&store, issuer_id, &packs, &*chance, &*clock).await?;
     spinner.finish_and_clear();
@@ -103,7 +108,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let per_address = Some(settings.connections_per_address).filter(|_| !settings.behind_proxy);
     let limits = connections::Limits::new(connections::fitting(settings.connections), per_address);
     let address = settings.public_url;
-    server::run(Serving { listener, app, worker, limits, address, figures }).await?;
+    server::run(Serving { listener, app, worker, held, limits, address, figures }).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -114,7 +119,19 @@ async fn same_as_the_others(store: &Store, secret: &[u8; 32], issuer: &Issuer) -
         [("server.secret", "keys/server.secret", hash(&[])), ("signing.key", "keys/signing.key", hash(issuer.method().as_bytes()))]
     {
         // The embedded database belongs to this folder, and a signing key may be changed there.
-        if !store.is_alone() && store.run(Agree { name, value: own.clone() }).await? != own {
+        if store.is_alone() {
+            continue;
+        }
+        let agreed = store.run(Agree { name, value: own.clone() }).await?;
+        if agreed == own {
+            continue;
+        }
+        // A key that this folder had before today's: it was changed here, by whoever stopped the other nodes for it.
+        let before = issuer.history.keys.iter().take_while(|key| key.verification_method != issuer.method());
+        let changed_here = name == "signing.key" && before.into_iter().any(|key| hash(key.verification_method.as_bytes()) == agreed);
+        if changed_here && store.run(AgreeAnew { name, from: agreed, value: own }).await? {
+            tracing::warn!("the signing key was changed on this node: the others need a copy of this folder `keys` before they start");
+        } else {
             return Err(Failure::Words(format!(
                 "the other nodes of this installation have another {file}: copy the folder `keys` from one of them, or name another database"
             )));

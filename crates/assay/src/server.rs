@@ -20,6 +20,11 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How long the worker may take to end what it does: a mail server is given 20 seconds.
 const WORKER_GRACE: Duration = Duration::from_secs(25);
 
+/// How often a node's clock is compared with the database server's.
+const COMPARE_EVERY: Duration = Duration::from_secs(10);
+/// An answer that took longer says too little about the time.
+const COMPARE_WITHIN: Duration = Duration::from_secs(5);
+
 /// Takes an address to listen on. `command` is how to ask for another one.
 pub(crate) async fn listen(address: SocketAddr, way_out: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|e| {
@@ -68,6 +73,8 @@ pub(crate) struct Serving {
     pub(crate) app: App,
     /// Work after the answers.
     pub(crate) worker: WorkerParts,
+    /// Why nothing may be signed or mailed.
+    pub(crate) held: Option<String>,
     /// Connections.
     pub(crate) limits: connections::Limits,
     /// The address that is told.
@@ -78,16 +85,28 @@ pub(crate) struct Serving {
 
 /// Serves until told to stop by Ctrl-C or SIGTERM, then ends cleanly: requests first, then the worker, then the database.
 pub(crate) async fn run(serving: Serving) -> Result<(), Failure> {
-    let Serving { listener, app, worker, limits, address, figures } = serving;
+    let Serving { listener, app, worker, held, limits, address, figures } = serving;
     let (store, clock) = (worker.store.clone(), Arc::clone(&worker.clock));
     let known = store.read(NewestTime { issuer: app.issuer_id }).await?.max(worker.journal.newest());
     let worker = Arc::new(Worker::new(worker));
     if let Some(known) = known {
         worker.know(known);
     }
+    metrics::gauge!("assay_journal_alarm").set(f64::from(u8::from(held.is_some())));
+    if let Some(words) = held {
+        worker.hold(words);
+    }
     // The folder's lock says that no other server uses this database: whatever is leased was left by a crash.
     if store.is_alone() {
         worker.take_over().await?;
+    } else {
+        compare(&store, &*clock, &worker).await;
+        // Other nodes' leases and waits are right where this clock is.
+        if worker.agrees() {
+            worker.bring_forward().await?;
+        } else {
+            tracing::warn!("this machine's clock differs from the database server's: jobs are left as they wait");
+        }
     }
     app.watched_by(Arc::new(Watched(Arc::clone(&worker))));
     let asked = stop_asked()?;
@@ -96,6 +115,18 @@ pub(crate) async fn run(serving: Serving) -> Result<(), Failure> {
         tokio::select! {
             () = Arc::clone(&worker).run(rest.clone()) => {}
             () = after(rest.clone(), WORKER_GRACE) => tracing::warn!("the worker did not end in time; what it was doing is repeated at the next start"),
+        }
+    };
+    let comparing = {
+        let (store, clock, worker) = (store.clone(), Arc::clone(&clock), Arc::clone(&worker));
+        let mut over = rest.clone();
+        async move {
+            while !store.is_alone() {
+                tokio::select! {
+                    () = tokio::time::sleep(COMPARE_EVERY) => compare(&store, &*clock, &worker).await,
+                    _ = over.wait_for(|over| *over) => break,
+                }
+            }
         }
     };
     let figures = async {
@@ -111,9 +142,20 @@ pub(crate) async fn run(serving: Serving) -> Result<(), Failure> {
         // The worker holds the other end until it has seen this.
         let _seen = requests_over.send(true);
     };
-    tokio::join!(answering, working, figures);
+    tokio::join!(answering, working, comparing, figures);
     store.close().await;
     Ok(())
+}
+
+/// Compares this clock with the database server's. Without an answer, or with one that was long on its way, what was known stays.
+async fn compare(store: &Store, clock: &dyn Clock, worker: &Worker) {
+    let (asked, began) = (clock.now(), tokio::time::Instant::now());
+    if let Ok(Some(there)) = store.time().await
+        && began.elapsed() < COMPARE_WITHIN
+    {
+        let half = i64::try_from(began.elapsed().as_millis() / 2).unwrap_or(0);
+        worker.compared(there.0.saturating_sub(asked.0.saturating_add(half)));
+    }
 }
 
 /// What `/readyz` asks about.
@@ -122,6 +164,10 @@ struct Watched(Arc<Worker>);
 impl Vitals for Watched {
     fn worker(&self) -> Result<(), String> {
         self.0.silence().map_or(Ok(()), Err)
+    }
+
+    fn journal(&self) -> Result<(), String> {
+        self.0.held().map_or(Ok(()), Err)
     }
 
     fn clock(&self) -> Result<(), String> {

@@ -78,3 +78,56 @@ fn a_folder_that_is_none_and_wrong_usage_are_told_apart() {
     assert_eq!(said(&assay(["--help"])).0, 0);
     assert_eq!(said(&assay(["--version"])).0, 0);
 }
+
+#[test]
+fn a_new_programme_is_sound_explains_itself_and_writes_over_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = folder.path().join("deep/first-aid");
+    let path = pack.to_str().unwrap();
+    let (status, words) = said(&assay(["new", path]));
+    assert_eq!(status, 0, "{words}");
+    assert!(words.contains("assay check"), "{words}");
+    let (status, words) = said(&assay(["check", path]));
+    assert_eq!(status, 0, "{words}");
+    assert!(words.contains("is sound (0 warnings)"), "{words}");
+    let programme = fs::read_to_string(pack.join("programme.toml")).unwrap();
+    assert!(programme.contains("title = \"First aid\""), "{programme}");
+    for file in ["programme.toml", "lessons/asking-well.md", "items/craft/number-that-ages.md"] {
+        let text = fs::read_to_string(pack.join(file)).unwrap();
+        assert!(text.lines().filter(|line| line.starts_with("# ")).count() >= 3, "{file} explains itself");
+        assert!(!text.contains("TODAY") && !text.contains("\"NAME\""), "{text}");
+    }
+
+    fs::write(pack.join("programme.toml"), "mine").unwrap();
+    let (status, words) = said(&assay(["new", path]));
+    assert!(status == 1 && words.contains("is not empty, so nothing was written"), "{status} {words}");
+    assert_eq!(fs::read_to_string(pack.join("programme.toml")).unwrap(), "mine");
+    let (status, words) = said(&assay(["new", folder.path().join("First Aid").to_str().unwrap()]));
+    assert!(status == 64 && words.contains("cannot be one"), "{status} {words}");
+    assert!(!folder.path().join("First Aid").exists());
+}
+
+#[test]
+fn the_pool_is_counted_and_guessed_at() {
+    for pack in ["serverless", "git-for-teams"] {
+        let pack = sample_pack().with_file_name(pack);
+        let (status, words) = said(&assay(["check", pack.to_str().unwrap()]));
+        assert_eq!(status, 0, "{words}");
+        for figure in [
+            "scenarios: ",
+            "one search answers: ",
+            " families; the blueprint can be filled ",
+            "right options by place, of 4: ",
+            "LIX",
+            "blind chance",
+        ] {
+            assert!(words.contains(figure), "{figure} in {words}");
+        }
+        let best = words.lines().find(|line| line.contains("the best of all combinations: ")).unwrap();
+        let percent: f64 = best.split(": ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        assert!((10.0..=35.0).contains(&percent), "{best}");
+        let found: serde_json::Value = serde_json::from_slice(&assay(["check", "--json", pack.to_str().unwrap()]).stdout).unwrap();
+        assert!(found["bank"]["guesses"]["single"].as_array().unwrap().len() >= 6);
+        assert!(found["bank"]["fillings"].as_u64().unwrap() >= 1);
+    }
+}

@@ -80,3 +80,36 @@ fn a_machine_whose_clock_is_set_signs_nothing_and_says_so() {
     assert!(now().seconds_since(from).abs() < 600, "{from} is not now");
     assert_eq!(server.terminate().code(), Some(0));
 }
+
+#[test]
+fn a_node_whose_clock_is_far_from_the_databases_signs_nothing_and_says_so() {
+    let Some(library) = library() else {
+        println!("skipped: libfaketime is not installed (`apt-get install libfaketime`)");
+        return;
+    };
+    let Some(database) = tokio::runtime::Runtime::new().unwrap().block_on(assay_fixtures::postgres_database()) else { return };
+    let site = running::site::Site::over(&database, 1, "");
+    // The programmes are published with the right time.
+    assert_eq!(site.start(0).terminate().code(), Some(0));
+    // Ahead from the start on: nothing on this machine can tell.
+    let server = site.start_with(0, |command| {
+        command
+            .env("LD_PRELOAD", &library)
+            .env("FAKETIME", "+900")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("DONT_FAKE_MONOTONIC", "1");
+    });
+    let page = wait_for("the alarm", || {
+        Browser::new()
+            .get(&format!("{}/readyz", server.url))
+            .ok()
+            .filter(|page| page.status == 503 && page.json()["checks"]["clock"] != "ok")
+    });
+    let words = page.json()["checks"]["clock"].as_str().unwrap().to_owned();
+    assert!(words.contains("ahead of the database server's") && words.contains("nothing is signed"), "{words}");
+    let said: i64 = between(&words, "clock is ", " s")[0].parse().unwrap();
+    assert!((said - 900).abs() <= 60, "{words}");
+    drop(server);
+    let server = site.start(0);
+    assert_eq!(Browser::new().get(&format!("{}/readyz", server.url)).unwrap().json()["checks"]["clock"], "ok");
+}

@@ -24,6 +24,7 @@ fn a_demonstration_goes_there_and_back() {
     let (status, words) = said(&assay(["move", "--data", old_words, "--to", &url]));
     assert_eq!(status, 0, "{words}");
     assert!(words.contains("counts and hashes of every table are the same"), "{words}");
+    assert!(words.contains("durability = \"disk\"") && words.contains("not the loss of it"), "{words}");
     assert!(fs::read(old.join("assay.db")).unwrap() == before, "the source was changed");
     // Again changes nothing and says so the same way.
     assert_eq!(said(&assay(["move", "--data", old_words, "--to", &url])).0, 0);

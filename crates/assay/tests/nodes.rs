@@ -7,90 +7,20 @@ mod running;
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
-    net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    net::TcpStream,
+    path::Path,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
-    thread,
 };
 
+use assay_fixtures::free_port;
 use running::{
     Browser, Page, Server, assay, between,
     knowing::{options_and_right, sample_pool},
-    said, sample_pack, wait_for,
+    mails::Mails,
+    said,
+    site::node,
+    wait_for,
 };
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// A mail server that takes everything and keeps the texts.
-#[derive(Clone, Default)]
-struct Mails(Arc<Mutex<Vec<String>>>);
-
-impl Mails {
-    fn start() -> (Self, u16) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (mails, port) = (Self::default(), listener.local_addr().unwrap().port());
-        let taken = mails.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let taken = taken.clone();
-                thread::spawn(move || taken.talk(stream.unwrap()));
-            }
-        });
-        (mails, port)
-    }
-
-    fn talk(&self, stream: TcpStream) {
-        let mut out = stream.try_clone().unwrap();
-        out.write_all(b"220 mails\r\n").unwrap();
-        let (mut text, mut inside) = (String::new(), false);
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            let answer: &[u8] = match (inside, line.as_str()) {
-                (true, ".") => {
-                    inside = false;
-                    self.0.lock().unwrap().push(std::mem::take(&mut text).replace("=\n", ""));
-                    b"250 kept\r\n"
-                }
-                (true, line) => {
-                    text.push_str(line);
-                    text.push('\n');
-                    continue;
-                }
-                (false, "DATA") => {
-                    inside = true;
-                    b"354 go on\r\n"
-                }
-                (false, "QUIT") => b"221 bye\r\n",
-                _ => b"250 ok\r\n",
-            };
-            if out.write_all(answer).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn to(&self, address: &str) -> Vec<String> {
-        self.0.lock().unwrap().iter().filter(|mail| mail.contains(&format!("To: {address}"))).cloned().collect()
-    }
-}
-
-/// A data folder with its settings. The keys are the first node's.
-fn node(root: &Path, name: &str, database: &str, listen: u16, public: u16, smtp: u16) -> PathBuf {
-    let folder = root.join(name);
-    fs::create_dir_all(&folder).unwrap();
-    let settings = format!(
-        "data = \"data\"\ndatabase = \"{database}\"\nlisten = \"127.0.0.1:{listen}\"\npublic_url = \"http://127.0.0.1:{public}\"\n\
-         packs = [\"{}\"]\nbehind_proxy = true\n\n[issuer]\nslug = \"nodes\"\nname = \"Nodes\"\ncontact = \"help@example.org\"\n\n\
-         [smtp]\nurl = \"smtp://127.0.0.1:{smtp}\"\nfrom = \"Nodes <nodes@example.org>\"\n",
-        sample_pack().canonicalize().unwrap().display()
-    );
-    let config = folder.join("assay.toml");
-    fs::write(&config, settings).unwrap();
-    config
-}
 
 fn start(config: &Path) -> Server {
     Server::start(["serve", "--config", config.to_str().unwrap()])
@@ -222,6 +152,25 @@ fn two_nodes_are_one_server() {
         |port: u16| Browser::new().post(&format!("http://127.0.0.1:{port}/sign-in"), &[("address", "eve@example.org"), ("next", "/me")]);
     let statuses: Vec<u16> = [0, 1, 0, 1].map(|n: usize| ask(ports[n]).unwrap().status).to_vec();
     assert_eq!(statuses, [200, 200, 200, 429]);
+    assert_eq!(first_node.terminate().code(), Some(0));
+    assert_eq!(second_node.terminate().code(), Some(0));
+
+    // Another signing key: it is changed on one node, and the others need a copy.
+    fs::remove_file(keys("first").join("signing.key")).unwrap();
+    let first_node = start(&first);
+    let (status, words) = said(&assay(["serve", "--config", second.to_str().unwrap()]));
+    assert_eq!(status, 1);
+    assert!(words.contains("another keys/signing.key") && words.contains("copy the folder"), "{words}");
+    for file in fs::read_dir(keys("first")).unwrap() {
+        let path = file.unwrap().path();
+        fs::copy(&path, keys("second").join(path.file_name().unwrap())).unwrap();
+    }
+    let second_node = start(&second);
+    // What was signed before is valid still.
+    let trust = keys("second").join("issuer-keys.json");
+    assert_eq!(fs::read_to_string(&trust).unwrap().matches("#key-").count(), 2);
+    let (status, words) = said(&assay(["verify", file.to_str().unwrap(), "--trust", trust.to_str().unwrap()]));
+    assert_eq!(status, 0, "{words}");
     assert_eq!(first_node.terminate().code(), Some(0));
     assert_eq!(second_node.terminate().code(), Some(0));
 }

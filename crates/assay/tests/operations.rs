@@ -43,6 +43,7 @@ const SYSTEMCTL: &str = r#"#!/bin/sh
 unit=ROOT/etc/systemd/system/assay.service; pid=ROOT/run/assay.pid
 start() {
     [ -f "$pid" ] && kill -0 "$(cat "$pid")" 2>/dev/null && return
+    : > ROOT/run/out
     $(sed -n 's/^ExecStart=//p' "$unit") > ROOT/run/out 2>> ROOT/run/log & echo $! > "$pid"
     for i in $(seq 1200); do grep -q ready ROOT/run/out && return; sleep 0.05; done
     echo "not ready" >&2; cat ROOT/run/log >&2; exit 1
@@ -96,7 +97,7 @@ impl Installation {
         let root = self.root().to_str().unwrap();
         let mut text = text.replace("127.0.0.1:8080", &format!("127.0.0.1:{}", self.pages));
         text = text.replace("127.0.0.1:9100", &format!("127.0.0.1:{}", self.figures));
-        for path in ["/etc/assay", "/etc/systemd", "/var/lib/assay", "/srv/packs", "/usr/local/bin"] {
+        for path in ["/etc/assay", "/etc/systemd", "/var/lib/assay", "/srv/packs", "/srv/backups", "/usr/local/bin"] {
             text = text.replace(path, &format!("{root}{path}"));
         }
         text
@@ -163,6 +164,9 @@ fn every_block_of_commands_does_what_the_page_says() {
         "assay 0.",
         "\"message\":\"answered\"",
         "\"route\":\"/readyz\"",
+        "It was brought back into a folder of its own to prove it",
+        "Journal and database agree",
+        "ok     journal",
     ] {
         assert!(said.contains(words), "{words} is not in what the commands said:\n{said}");
     }
@@ -175,6 +179,7 @@ fn every_block_of_commands_does_what_the_page_says() {
         "assay_jobs_open{kind=\"issue\"} 0",
         "assay_connections_open 1",
         "assay_clock_alarm 0",
+        "assay_journal_alarm 0",
         "assay_database_answers 1",
     ] {
         assert!(figures.lines().any(|line| line == name), "{name} is not in\n{figures}");

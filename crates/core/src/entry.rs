@@ -1,6 +1,9 @@
 //! Mail addresses and the entry rule.
 
-use crate::programme::{Entry, EntryRule};
+use crate::{
+    chance::keyed_seed,
+    programme::{Entry, EntryRule},
+};
 
 /// Why an address is not one we can send to.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -23,6 +26,11 @@ pub fn normalise_address(typed: &str) -> Result<String, BadAddress> {
         |l: &str| !l.is_empty() && !l.starts_with('-') && !l.ends_with('-') && l.chars().all(|c| c.is_alphanumeric() || c == '-');
     let domain_sound = domain.len() <= 190 && domain.contains('.') && domain.split('.').all(label_sound);
     if local_sound && domain_sound { Ok(address) } else { Err(bad()) }
+}
+
+/// Keyed hash of an address: by it a wait outlives an erased account.
+pub fn address_mac(secret: &[u8; 32], address: &str) -> [u8; 32] {
+    keyed_seed(secret, &[b"address", address.as_bytes()])
 }
 
 /// Whether this normalised address may sit. `Err` holds the words for the person.

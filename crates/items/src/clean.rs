@@ -281,7 +281,9 @@ mod tests {
         for good in ["/programmes/p/lessons/l-1", "/programmes/p/glossary", "/programmes/p/glossary#cold-start", "https://b.example/"] {
             assert_eq!(teach(good), format!("<p><a href=\"{good}\" rel=\"noopener noreferrer\">a</a></p>"));
         }
-        for bad in ["/me", "//b.example/programmes/p/lessons/l", "/programmes/p/lessons/../me", "/programmes/p/glossary?x", "l-1", "javascript:x"] {
+        for bad in
+            ["/me", "//b.example/programmes/p/lessons/l", "/programmes/p/lessons/../me", "/programmes/p/glossary?x", "l-1", "javascript:x"]
+        {
             assert_eq!(teach(bad), "<p><a rel=\"noopener noreferrer\">a</a></p>", "{bad}");
         }
         assert_eq!(block("[a](/programmes/p/lessons/l-1)"), "<p><a rel=\"noopener noreferrer\">a</a></p>");

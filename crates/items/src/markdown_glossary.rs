@@ -102,7 +102,10 @@ mod tests {
 
     #[test]
     fn terms_with_their_meaning_and_links() {
-        let found = read("## Cold start\n\nThe *first* use, see [limits](limits) and [more](glossary#warm-start).\n\n## Warm start\n\nThe rest.\n", "p");
+        let found = read(
+            "## Cold start\n\nThe *first* use, see [limits](limits) and [more](glossary#warm-start).\n\n## Warm start\n\nThe rest.\n",
+            "p",
+        );
         assert_eq!(found.faults, []);
         let slugs: Vec<_> = found.terms.iter().map(|term| (term.slug.as_str(), term.name.as_str(), term.line)).collect();
         assert_eq!(slugs, [("cold-start", "Cold start", 1), ("warm-start", "Warm start", 5)]);

@@ -12,7 +12,8 @@ use crate::Key;
 pub struct Html(String);
 
 impl Html {
-    /// Wraps HTML that is known to be clean. Only [`crate::clean`] and code that reads back stored content call this.
+    /// Wraps HTML that is known to be clean. Only [`crate::clean`], code that puts cleaned pieces together
+    /// (a lesson and its diagrams) and code that reads back stored content call this.
     pub fn trusted(html: impl Into<String>) -> Self {
         Self(html.into())
     }

@@ -14,14 +14,14 @@ use assay_core::{
 };
 use assay_store::{
     commands::{Intent, NewJob, RecordIntent, StoreCredential},
-    queries::{AwardForIssue, IssueFacts, RevokedOf},
+    queries::{AwardForIssue, IssueFacts, RevokedOf, WhoseAward},
 };
 use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Entry,
+    Entry, Event, Signing,
     journal::hex,
     worker::{JobError, WorkerParts},
 };
@@ -132,22 +132,18 @@ pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob)
     let facts = parts.store.read(AwardForIssue { issuer, award: job.award, person: job.person }).await?;
     // Signed already, or taken back before it was signed. A run that was cut short may still owe the journal a line.
     let Some(facts) = facts.filter(|f| f.badge.signed_revision != Some(f.badge.revision) && f.badge.revoked_at.is_none()) else {
-        return journal_revoked(parts, issuer, &RevokedJob { award: job.award, person: job.person }).await;
+        return journal_revoked(parts, issuer, &RevokedJob { award: job.award, person: Some(job.person) }).await;
     };
     let intent = intend(parts, issuer, job.person, &facts).await?;
     fail_point!("issue::after_intent", |_| Err(JobError::Later("a fail point".into())));
     let unsigned: serde_json::Value =
         serde_json::from_str(&intent.unsigned).map_err(|e| JobError::Later(format!("the intent cannot be read: {e}")))?;
     checked(&unsigned)?;
-    let entry = |event, sha256| Entry {
-        at: parts.clock.now(),
-        event,
-        award: job.award.to_string(),
-        revision: facts.badge.revision,
-        status: (intent.status_list, intent.status_index),
-        sha256,
+    let entry = |event: fn(Signing) -> Event, sha256| {
+        let status = (intent.status_list, intent.status_index);
+        Entry { at: parts.clock.now(), event: event(Signing { award: job.award, revision: facts.badge.revision, status, sha256 }) }
     };
-    parts.write_down(entry("intent", hex(&Sha256::digest(&intent.unsigned)))).await?;
+    parts.write_down(entry(Event::Intent, hex(&Sha256::digest(&intent.unsigned)))).await?;
     fail_point!("issue::after_intent_line", |_| Err(JobError::Later("a fail point".into())));
 
     if intent.verification_method != parts.issuer.method() {
@@ -170,13 +166,13 @@ pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob)
         mail: mail(parts, &facts),
         at: parts.clock.now(),
     };
-    parts.write_down(entry("signed", hex(&sha256))).await?;
+    parts.write_down(entry(Event::Signed, hex(&sha256))).await?;
     fail_point!("issue::after_signed_line", |_| Err(JobError::Later("a fail point".into())));
     parts.store.run(store).await?;
     fail_point!("issue::after_store", |_| Err(JobError::Later("a fail point".into())));
     metrics::counter!("assay_badges_issued_total").increment(1);
     // An earlier revision that this one replaces; or this one, if it was taken back while it was being signed.
-    journal_revoked(parts, issuer, &RevokedJob { award: job.award, person: job.person }).await
+    journal_revoked(parts, issuer, &RevokedJob { award: job.award, person: Some(job.person) }).await
 }
 
 /// The rules of our own issuing.
@@ -190,15 +186,22 @@ fn checked(unsigned: &serde_json::Value) -> Result<(), JobError> {
 #[derive(Deserialize)]
 pub(crate) struct RevokedJob {
     award: AwardId,
-    person: PersonId,
+    /// Jobs that were queued under schema 0001 do not say.
+    person: Option<PersonId>,
 }
 
 /// Writes down which status entries of an award are revoked. A line too many does no harm, one too few would.
 pub(crate) async fn journal_revoked(parts: &WorkerParts, issuer: IssuerId, job: &RevokedJob) -> Result<(), JobError> {
-    for entry in parts.store.read(RevokedOf { issuer, person: job.person, award: job.award }).await? {
-        let (revision, status) = (entry.revision, (entry.status_list, entry.status_index));
-        let entry =
-            Entry { at: parts.clock.now(), event: "revoked", award: job.award.to_string(), revision, status, sha256: String::new() };
+    let person = match job.person {
+        Some(person) => Some(person),
+        None => parts.store.read(WhoseAward { issuer, award: job.award }).await?,
+    };
+    // An award that nobody has was never signed.
+    let Some(person) = person else { return Ok(()) };
+    for entry in parts.store.read(RevokedOf { issuer, person, award: job.award }).await? {
+        let status = (entry.status_list, entry.status_index);
+        let event = Event::Revoked { award: job.award, revision: entry.revision, status, by: Some(entry.by) };
+        let entry = Entry { at: parts.clock.now(), event };
         parts.write_down(entry).await?;
     }
     Ok(())

@@ -1,32 +1,111 @@
-//! The signing journal: an append-only file outside the database, from the first signature on.
+//! The journal: an append-only file outside the database, from the first signature on.
 //!
-//! A restored backup forgets what was signed and revoked since; the journal does not. It holds pseudonyms only, so that a person
-//! can be erased without touching it. Each line carries the hash of the line before it.
+//! A database that is brought back from a backup forgets what was signed, revoked, erased, closed and mailed since; the journal does
+//! not. It holds pseudonyms only, so that a person can be erased without touching it. Each line carries the hash of the line before it.
 
 use std::{
     fs::{File, OpenOptions},
-    io::{Read, Seek, SeekFrom, Write},
+    io::{BufRead, BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
-use assay_core::UtcMillis;
-use serde::Serialize;
+use assay_core::{
+    UtcMillis,
+    ids::{AttemptId, AwardId, JobId, PersonId},
+    score::Outcome,
+};
+use assay_store::{commands::JournalPosition, queries::RevokedBy};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use reading::{ReadError, Reading, extends, facts, read};
+
+mod reading;
+
 /// One line of the journal.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// When.
     pub at: UtcMillis,
-    /// `intent`, `signed` or `revoked`.
-    pub event: &'static str,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What a line says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// This is about to be signed.
+    Intent(Signing),
+    /// This was signed.
+    Signed(Signing),
+    /// A status entry is revoked.
+    Revoked {
+        /// Pseudonym of the award.
+        award: AwardId,
+        /// Revision of its credential.
+        revision: i64,
+        /// Its status list and index.
+        status: (i64, i64),
+        /// Why; lines of the first version do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<RevokedBy>,
+    },
+    /// An attempt was closed.
+    Closed {
+        /// Whose.
+        person: PersonId,
+        /// Which.
+        attempt: AttemptId,
+        /// Programme slug.
+        programme: String,
+        /// Version of the badge that it was for.
+        badge_version: String,
+        /// Start.
+        started_at: UtcMillis,
+        /// End.
+        closed_at: UtcMillis,
+        /// When the next may start, after a fail.
+        next_start_at: Option<UtcMillis>,
+        /// Failed attempts up to and with this one.
+        fails: u32,
+        /// Result; none when it ended by an erasure.
+        outcome: Option<Outcome>,
+        /// The award it earned.
+        award: Option<AwardId>,
+    },
+    /// A person was erased.
+    Erased {
+        /// Who it was.
+        person: PersonId,
+    },
+    /// A mail was handed over.
+    Mailed {
+        /// Its job.
+        mail: JobId,
+        /// What the job was called; sign-in mails have no name here.
+        name: Option<String>,
+    },
+    /// A database was brought back from a backup, or held against the journals again.
+    Reconciled {
+        /// A random word, so that no two journals begin with the same line.
+        mark: String,
+        /// The first list whose indexes are given from now on, where the journal before was lost.
+        fresh_list: Option<i64>,
+    },
+}
+
+/// A credential and its place in a status list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signing {
     /// Pseudonym of the award.
-    pub award: String,
+    pub award: AwardId,
     /// Revision of its credential.
     pub revision: i64,
     /// Its status list and index.
     pub status: (i64, i64),
-    /// SHA-256 in hexadecimal: of the unsigned document for an intent, of the signed one afterwards; empty for a revocation.
+    /// SHA-256 in hexadecimal: of the unsigned document for an intent, of the signed one afterwards.
     pub sha256: String,
 }
 
@@ -46,6 +125,19 @@ pub trait Journal: Send + Sync {
     /// When it is not.
     fn append(&self, entry: &Entry) -> Result<(), JournalError>;
 
+    /// Appends lines; when this returns `Ok` they are all on the disk.
+    ///
+    /// # Errors
+    /// When they are not, or not all.
+    fn append_all(&self, entries: &[Entry]) -> Result<(), JournalError> {
+        entries.iter().try_for_each(|entry| self.append(entry))
+    }
+
+    /// How far it goes, if it has a first line.
+    fn position(&self) -> Option<JournalPosition> {
+        None
+    }
+
     /// When its newest line was written, if there is one that can be read.
     fn newest(&self) -> Option<UtcMillis> {
         None
@@ -64,22 +156,44 @@ impl FileJournal {
         Self { path: path.as_ref().to_owned() }
     }
 
-    fn write(&self, entry: &Entry) -> std::io::Result<()> {
+    fn write(&self, entries: &[Entry]) -> std::io::Result<()> {
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(&self.path)?;
         // The server and a command beside it may write at once; the chain needs one at a time.
         file.lock()?;
-        let before = last_line(&mut file)?;
-        let chain = hex(&Sha256::digest(before.as_bytes()));
-        let mut line = serde_json::to_value(entry)?;
-        line["before"] = chain.into();
+        let mut before = last_line(&mut file)?;
+        let is_new = before.is_empty();
         // A line cut short by a power loss is ended here, so that it harms no other.
-        let start = if before.ends_with('\n') || before.is_empty() { "" } else { "\n" };
-        file.write_all(format!("{start}{line}\n").as_bytes())?;
+        let mut text = String::from(if before.ends_with('\n') || is_new { "" } else { "\n" });
+        for entry in entries {
+            let mut line = serde_json::to_value(entry)?;
+            line["before"] = hex(&Sha256::digest(before.as_bytes())).into();
+            before = format!("{line}\n");
+            text.push_str(&before);
+        }
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        if before.is_empty() {
+        if is_new {
             sync_folder(&self.path)?;
         }
         Ok(())
+    }
+
+    fn end(&self) -> std::io::Result<Option<JournalPosition>> {
+        let mut file = File::open(&self.path)?;
+        file.lock_shared()?;
+        let mut first = Vec::new();
+        BufReader::new(&mut file).read_until(b'\n', &mut first)?;
+        let length = file.seek(SeekFrom::End(0))?;
+        let tail = tail(&mut file)?;
+        let Some(whole) = tail.iter().rposition(|&byte| byte == b'\n').filter(|_| first.ends_with(b"\n")) else { return Ok(None) };
+        let last = tail.get(..whole).unwrap_or_default().iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        let last = tail.get(last..=whole).unwrap_or_default();
+        let length = length - (tail.len() - 1 - whole) as u64;
+        Ok(Some(JournalPosition {
+            journal: Sha256::digest(&first).into(),
+            length: i64::try_from(length).unwrap_or(i64::MAX),
+            last_sha256: Sha256::digest(last).into(),
+        }))
     }
 }
 
@@ -92,16 +206,19 @@ fn sync_folder(file: &Path) -> std::io::Result<()> {
 
 /// The file's last line, with its line end if it has one.
 fn last_line(file: &mut File) -> std::io::Result<String> {
-    Ok(tail(file)?.split_inclusive('\n').next_back().unwrap_or_default().to_owned())
+    Ok(String::from_utf8_lossy(&tail(file)?).split_inclusive('\n').next_back().unwrap_or_default().to_owned())
 }
 
-/// The last 8 KiB, which hold some lines, since lines are short.
-fn tail(file: &mut File) -> std::io::Result<String> {
+/// Longer than any line.
+const TAIL: u64 = 64 * 1024;
+
+/// The end of the file, which holds some lines.
+fn tail(file: &mut File) -> std::io::Result<Vec<u8>> {
     let length = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(length.saturating_sub(8192)))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
     let mut tail = Vec::new();
     file.read_to_end(&mut tail)?;
-    Ok(String::from_utf8_lossy(&tail).into_owned())
+    Ok(tail)
 }
 
 /// Bytes in hexadecimal.
@@ -111,12 +228,21 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 impl Journal for FileJournal {
     fn append(&self, entry: &Entry) -> Result<(), JournalError> {
-        self.write(entry).map_err(|reason| JournalError { path: self.path.display().to_string(), reason })
+        self.append_all(std::slice::from_ref(entry))
+    }
+
+    fn append_all(&self, entries: &[Entry]) -> Result<(), JournalError> {
+        self.write(entries).map_err(|reason| JournalError { path: self.path.display().to_string(), reason })
+    }
+
+    fn position(&self) -> Option<JournalPosition> {
+        self.end().ok().flatten()
     }
 
     fn newest(&self) -> Option<UtcMillis> {
         let mut file = File::open(&self.path).ok()?;
-        let lines = tail(&mut file).ok()?;
+        let tail = tail(&mut file).ok()?;
+        let lines = String::from_utf8_lossy(&tail);
         // The last may be cut short.
         let at = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?.get("at")?.as_i64();
         lines.lines().rev().find_map(at).map(UtcMillis)
@@ -132,7 +258,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("signing.jsonl");
         let journal = FileJournal::new(&path);
-        let entry = Entry { at: UtcMillis(1), event: "intent", award: "a".into(), revision: 1, status: (1, 7), sha256: "00".into() };
+        let award = AwardId(uuid::Uuid::nil());
+        let entry = Entry { at: UtcMillis(1), event: Event::Intent(Signing { award, revision: 1, status: (1, 7), sha256: "00".into() }) };
         assert_eq!(journal.newest(), None);
         journal.append(&entry).unwrap();
         std::fs::write(&path, format!("{}{{\"at\":2,\"ev", std::fs::read_to_string(&path).unwrap())).unwrap();
@@ -149,14 +276,8 @@ mod tests {
 
     #[test]
     fn a_journal_that_cannot_be_written_is_said() {
-        let words = FileJournal::new("/nowhere/at/all").append(&Entry {
-            at: UtcMillis(1),
-            event: "intent",
-            award: String::new(),
-            revision: 1,
-            status: (1, 1),
-            sha256: String::new(),
-        });
+        let person = PersonId(uuid::Uuid::nil());
+        let words = FileJournal::new("/nowhere/at/all").append(&Entry { at: UtcMillis(1), event: Event::Erased { person } });
         assert!(words.unwrap_err().to_string().contains("/nowhere/at/all"));
     }
 }

@@ -15,11 +15,12 @@ macro_rules! fail_point {
 
 mod issue;
 mod journal;
+mod lines;
 mod mail;
 mod revoked;
 mod vitals;
 mod worker;
 
-pub use journal::{Entry, FileJournal, Journal, JournalError};
+pub use journal::{Entry, Event, FileJournal, Journal, JournalError, ReadError, Reading, Signing, extends, facts, read};
 pub use mail::{MailError, Mailer, Outbox, Sending, SmtpMailer};
 pub use worker::{Worker, WorkerParts};

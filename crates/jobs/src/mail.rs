@@ -55,6 +55,18 @@ impl SmtpMailer {
         Ok(Self { transport: transport.timeout(Some(Duration::from_secs(20))).build(), from, host })
     }
 
+    /// Says hello to the server, with TLS and the password where the URL has them, and mails nothing.
+    ///
+    /// # Errors
+    /// What went wrong, in words without an address.
+    pub async fn greet(&self) -> Result<(), String> {
+        match self.transport.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("it does not want to talk".to_owned()),
+            Err(error) => Err(error.status().map_or_else(|| kind(&error).to_owned(), |code| format!("it answered {code}"))),
+        }
+    }
+
     fn message(&self, id: &str, mail: &Mail) -> Result<lettre::Message, MailError> {
         let unwritable = |e: &dyn std::fmt::Display| MailError::Unwritable(e.to_string());
         let to: Mailbox = mail.to.parse().map_err(|_| MailError::Unwritable("the address".into()))?;

@@ -7,7 +7,7 @@ use std::{
 
 use assay_core::{
     Clock, UtcMillis,
-    clock::{ClockTrouble, SIGN_BEHIND_SECONDS},
+    clock::{ClockTrouble, SIGN_BEHIND_SECONDS, STEP_SECONDS},
 };
 use assay_store::commands::Lane;
 use tokio::time::Instant;
@@ -23,6 +23,8 @@ pub(crate) struct Vitals {
     signs: [AtomicU64; 2],
     /// The newest time that the database, the journal and this worker know.
     newest: AtomicI64,
+    /// By how many milliseconds the database's clock is ahead of this one.
+    ahead: AtomicI64,
     /// Whether the alarm was sounded that stands now.
     sounded: AtomicBool,
     signing_stopped: AtomicBool,
@@ -38,6 +40,7 @@ impl Vitals {
             began: Instant::now(),
             signs: Default::default(),
             newest: AtomicI64::new(i64::MIN),
+            ahead: AtomicI64::new(0),
             sounded: AtomicBool::new(false),
             signing_stopped: AtomicBool::new(false),
         }
@@ -68,6 +71,19 @@ impl Vitals {
         self.newest.fetch_max(at.0, Ordering::SeqCst);
     }
 
+    /// What a comparison with the database's clock found.
+    pub(crate) fn compared(&self, ahead_ms: i64) {
+        self.ahead.store(ahead_ms, Ordering::SeqCst);
+    }
+
+    /// How far this clock is from the database's, when that is too far: seconds, and words.
+    pub(crate) fn apart(&self) -> Option<(i64, String)> {
+        let ahead = self.ahead.load(Ordering::SeqCst);
+        let seconds = ahead.saturating_abs() / 1000;
+        let whither = if ahead > 0 { "behind" } else { "ahead of" };
+        (seconds > STEP_SECONDS).then(|| (seconds, format!("the machine's clock is {seconds} s {whither} the database server's")))
+    }
+
     /// Why nothing may be signed by this clock, in words.
     pub(crate) fn no_signing(&self, clock: &dyn Clock) -> Option<String> {
         let newest = UtcMillis(self.newest.load(Ordering::SeqCst));
@@ -78,6 +94,9 @@ impl Vitals {
                 now.rfc3339(),
                 newest.rfc3339()
             ));
+        }
+        if let Some((_, words)) = self.apart().filter(|(seconds, _)| *seconds > SIGN_BEHIND_SECONDS) {
+            return Some(format!("{words}; nothing is signed until one of them is set right"));
         }
         let trouble = clock.trouble().filter(ClockTrouble::forbids_signing)?;
         Some(format!(
@@ -95,7 +114,9 @@ impl Vitals {
                 trouble.since_start_seconds
             ))
         };
-        self.no_signing(clock).or_else(step)
+        let apart =
+            || Some(format!("{}; leases, waits and deadlines are not what they say until one of them is set right", self.apart()?.1));
+        self.no_signing(clock).or_else(step).or_else(apart)
     }
 
     /// Sounds the alarm when it begins, and says when it is over. `true` when the clock has just come back.
@@ -103,6 +124,7 @@ impl Vitals {
         let trouble = self.clock_trouble(clock);
         let stopped = self.no_signing(clock).is_some();
         metrics::gauge!("assay_clock_alarm").set(f64::from(u8::from(trouble.is_some())));
+        metrics::gauge!("assay_clock_apart_seconds").set(self.ahead.load(Ordering::SeqCst) as f64 / -1000.0);
         metrics::gauge!("assay_signing_stopped").set(f64::from(u8::from(stopped)));
         if self.signing_stopped.swap(stopped, Ordering::SeqCst) != stopped {
             if stopped {
@@ -124,5 +146,36 @@ impl Vitals {
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_core::clock::SetClock;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_far_from_the_databases_is_told_and_then_not_signed_by() {
+        let (vitals, clock) = (Vitals::new(), SetClock::new(UtcMillis(1_800_000_000_000)));
+        for (ahead_seconds, told, stopped) in [
+            (0, false, false),
+            (59, false, false),
+            (-90, true, false),
+            (301, true, true),
+            (-400, true, true),
+            (i64::MIN / 1000, true, true),
+        ] {
+            vitals.compared(ahead_seconds * 1000);
+            assert_eq!(vitals.clock_trouble(&clock).is_some(), told, "{ahead_seconds}");
+            assert_eq!(vitals.no_signing(&clock).is_some(), stopped, "{ahead_seconds}");
+        }
+        vitals.compared(400_000);
+        assert!(vitals.no_signing(&clock).is_some_and(|words| words.contains("400 s behind the database server's")));
+        vitals.compared(-400_000);
+        assert!(vitals.no_signing(&clock).is_some_and(|words| words.contains("400 s ahead of the database server's")));
+        vitals.watch(&clock);
+        vitals.compared(0);
+        assert!(vitals.watch(&clock), "it came back");
     }
 }

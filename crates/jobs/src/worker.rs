@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -17,8 +17,8 @@ use assay_core::{
 use assay_store::{
     Bell, Store, StoreError,
     commands::{
-        BringForward, Enqueue, FinishJob, FoldExposure, FoldFigures, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob,
-        Submit,
+        BringForward, Enqueue, FinishJob, FinishMail, FoldExposure, FoldFigures, Forgettable, JournalPosition, Lane, LeaseJobs, LeasedJob,
+        NewJob, Prune, ReleaseLeases, RetryJob, Submit,
     },
     queries::{AttemptAlone, Overdue, ProgrammeVersion, WhereToMail},
 };
@@ -68,6 +68,9 @@ pub(crate) enum JobError {
     /// The clock is wrong: a look every few seconds whether it is right again.
     #[error("{0}")]
     Clock(String),
+    /// Journal and database do not agree: nothing is signed or mailed until they were reconciled and the server is started anew.
+    #[error("{0}")]
+    Held(String),
 }
 
 impl JobError {
@@ -76,12 +79,20 @@ impl JobError {
         match self {
             Self::Never(_) => "given-up",
             Self::Clock(_) => "clock",
+            Self::Held(_) => "held",
             Self::Store(_) | Self::Later(_) => "later",
         }
     }
 }
 
 impl WorkerParts {
+    /// As [`WorkerParts::write_down`], of many lines; answers how far the journal goes then.
+    pub(crate) async fn write_all_down(&self, entries: Vec<Entry>) -> Result<Option<JournalPosition>, JobError> {
+        let journal = Arc::clone(&self.journal);
+        let written = tokio::task::spawn_blocking(move || journal.append_all(&entries).map(|()| journal.position())).await;
+        written.map_err(|e| JobError::Later(e.to_string()))?.map_err(|e| JobError::Later(e.to_string()))
+    }
+
     /// Writes into the journal, off the threads that serve pages.
     pub(crate) async fn write_down(&self, entry: Entry) -> Result<(), JobError> {
         let journal = Arc::clone(&self.journal);
@@ -102,12 +113,21 @@ struct FiguresJob {
     passed: bool,
 }
 
+/// What was done.
+enum Done {
+    /// A mail was handed over: the journal is owed a line.
+    Mailed,
+    /// Anything else.
+    Other,
+}
+
 /// See the module.
 pub struct Worker {
-    parts: WorkerParts,
-    name: String,
+    pub(crate) parts: WorkerParts,
+    pub(crate) name: String,
     pruned_at: AtomicI64,
     vitals: Vitals,
+    held: OnceLock<String>,
 }
 
 const LEASE_SECONDS: i64 = 120;
@@ -118,17 +138,23 @@ const MAIL_TIME: Duration = Duration::from_secs(55);
 /// Tries of a mail that a server refuses for good; with the longest pauses this is most of a day.
 const REFUSALS: u32 = 80;
 const PRUNE_SECONDS: i64 = 600;
+/// Rows that are forgotten in one command.
+const PRUNE_ROWS: u16 = 1000;
+/// Such commands of one kind; what is left then waits for the next time.
+const PRUNINGS: usize = 100;
 const POLL: Duration = Duration::from_millis(500);
 /// Longest pause between two tries of a job.
 const LONGEST_PAUSE_SECONDS: i64 = 15 * 60;
 /// Between two tries of a job that waits for the clock.
 const CLOCK_PAUSE_SECONDS: i64 = 5;
+/// The same of one that waits until journal and database were reconciled.
+const HELD_PAUSE_SECONDS: i64 = 60;
 
 impl Worker {
     /// A worker with a name of its own.
     pub fn new(parts: WorkerParts) -> Self {
         let name = Secret128::random(&*parts.chance).to_string();
-        Self { parts, name, pruned_at: AtomicI64::new(0), vitals: Vitals::new() }
+        Self { parts, name, pruned_at: AtomicI64::new(0), vitals: Vitals::new(), held: OnceLock::new() }
     }
 
     /// What of the worker does nothing any more, in words.
@@ -147,6 +173,28 @@ impl Worker {
         self.parts.clock.not_before(at);
     }
 
+    /// From now on, until the program is started anew: signs nothing, mails nothing, writes nothing into the journal.
+    pub fn hold(&self, words: String) {
+        tracing::error!("ALARM: {words}");
+        // The first words stay.
+        let _held = self.held.set(words);
+    }
+
+    /// Why it signs and mails nothing, in words.
+    pub fn held(&self) -> Option<String> {
+        self.held.get().cloned()
+    }
+
+    /// Tells by how many milliseconds the database's clock is ahead of this one, where the two are of different machines.
+    pub fn compared(&self, ahead_ms: i64) {
+        self.vitals.compared(ahead_ms);
+    }
+
+    /// Whether this clock was found to agree with the database's, as far as leases and waits need it to.
+    pub fn agrees(&self) -> bool {
+        self.vitals.apart().is_none()
+    }
+
     /// Takes over what a worker that was killed had leased. Only for whoever is sure to be the only one left: the embedded
     /// database belongs to one process.
     ///
@@ -158,7 +206,10 @@ impl Worker {
     }
 
     /// Jobs whose times are from a clock that was ahead run now.
-    async fn bring_forward(&self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn bring_forward(&self) -> Result<(), StoreError> {
         let at = self.parts.clock.now();
         let jobs = self.parts.store.run(BringForward { at, later_than: at.plus_seconds(LONGEST_PAUSE_SECONDS + LEASE_SECONDS) }).await?;
         if jobs > 0 {
@@ -199,6 +250,7 @@ impl Worker {
         {
             tracing::error!(%error, "overdue attempts could not be closed or old rows not be pruned");
         }
+        let wrote = lane == Lane::Work && self.write_lines().await;
         let leased_at = self.parts.clock.now();
         let lease = LeaseJobs { owner: self.name.clone(), lane, limit: 16, lease_seconds: LEASE_SECONDS, at: leased_at };
         let jobs = match self.parts.store.run(lease).await {
@@ -217,7 +269,7 @@ impl Worker {
             self.vitals.sign(lane);
             self.handle(job).await;
         }
-        !jobs.is_empty()
+        wrote || !jobs.is_empty()
     }
 
     /// Does everything that is due, in both lanes, until nothing is; for tests and for a stop.
@@ -230,11 +282,15 @@ impl Worker {
         // A job that panics is tried again like one that fails; its lane lives on.
         let worked = std::panic::AssertUnwindSafe(self.work(job)).catch_unwind().await;
         let worked = worked.unwrap_or_else(|_| Err(JobError::Later("it panicked".into())));
-        let outcome = worked.as_ref().map_or_else(JobError::outcome, |()| "done");
+        let outcome = worked.as_ref().map_or_else(JobError::outcome, |_| "done");
         metrics::counter!("assay_jobs_total", "kind" => job.kind.clone(), "outcome" => outcome).increment(1);
         fail_point!("job::before_finish", |_| ());
         let after = match worked {
-            Ok(()) => self.parts.store.run(FinishJob { job: job.id, owner: self.name.clone(), at: now }).await,
+            Ok(Done::Mailed) => {
+                let line = JobId::random(&*self.parts.chance);
+                self.parts.store.run(FinishMail { job: job.id, owner: self.name.clone(), line, at: now }).await
+            }
+            Ok(Done::Other) => self.parts.store.run(FinishJob { job: job.id, owner: self.name.clone(), at: now }).await,
             Err(JobError::Never(reason)) => {
                 tracing::error!(kind = job.kind, job = %job.id, reason, "a job was given up");
                 self.parts.store.run(FinishJob { job: job.id, owner: self.name.clone(), at: now }).await
@@ -242,6 +298,7 @@ impl Worker {
             Err(error) => {
                 let pause = match &error {
                     JobError::Clock(_) => CLOCK_PAUSE_SECONDS,
+                    JobError::Held(_) => HELD_PAUSE_SECONDS,
                     _ => (5_i64 << job.tries.min(10)).min(LONGEST_PAUSE_SECONDS),
                 };
                 tracing::warn!(kind = job.kind, job = %job.id, %error, pause_seconds = pause, "a job will be tried again");
@@ -256,7 +313,18 @@ impl Worker {
         }
     }
 
-    async fn work(&self, job: &LeasedJob) -> Result<(), JobError> {
+    async fn work(&self, job: &LeasedJob) -> Result<Done, JobError> {
+        if let (Some(words), "issue" | "mail" | "journal-revoked") = (self.held.get(), job.kind.as_str()) {
+            return Err(JobError::Held(words.clone()));
+        }
+        if job.kind == "mail" {
+            let mail = serde_json::from_str(&job.payload).map_err(|e| JobError::Never(format!("its payload cannot be read: {e}")))?;
+            return self.mail(job, &mail).await;
+        }
+        self.other_work(job).await.map(|()| Done::Other)
+    }
+
+    async fn other_work(&self, job: &LeasedJob) -> Result<(), JobError> {
         let unreadable = |e: serde_json::Error| JobError::Never(format!("its payload cannot be read: {e}"));
         match job.kind.as_str() {
             "issue" => {
@@ -268,7 +336,6 @@ impl Worker {
                 Ok(())
             }
             "journal-revoked" => journal_revoked(&self.parts, job.issuer, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
-            "mail" => self.mail(job, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
             "revoked-mail" => revoked_mail(&self.parts, job.issuer, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
             "result-mail" => self.result_mail(job, &serde_json::from_str(&job.payload).map_err(unreadable)?).await,
             "fold-exposure" => {
@@ -285,10 +352,10 @@ impl Worker {
         }
     }
 
-    async fn mail(&self, job: &LeasedJob, mail: &Mail) -> Result<(), JobError> {
+    async fn mail(&self, job: &LeasedJob, mail: &Mail) -> Result<Done, JobError> {
         let now = self.parts.clock.now();
         if mail.useless_after.is_some_and(|end| end <= now) {
-            return Ok(());
+            return Ok(Done::Other);
         }
         fail_point!("mail::before_hand_over", |_| Err(JobError::Later("a fail point".into())));
         let id = job.id.to_string();
@@ -308,7 +375,7 @@ impl Worker {
             MailError::NotTaken(words) | MailError::Refused(words) => JobError::Later(words),
         })?;
         fail_point!("mail::after_hand_over", |_| Err(JobError::Later("a fail point".into())));
-        Ok(())
+        Ok(Done::Mailed)
     }
 
     /// After a fail: the exact time of the next try, and a calendar file.
@@ -352,6 +419,18 @@ impl Worker {
         Ok(store.run(Enqueue { issuer: job.issuer, job: new }).await?)
     }
 
+    /// Forgets a little at a time: other commands go on between.
+    async fn prune(&self, at: UtcMillis) -> Result<(), StoreError> {
+        for what in Forgettable::ALL {
+            for _ in 0..PRUNINGS {
+                if self.parts.store.run(Prune { what, at, most: PRUNE_ROWS }).await? < u64::from(PRUNE_ROWS) {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Closes attempts whose time ran out; now and then forgets what nothing needs.
     async fn keep_house(&self) -> Result<(), StoreError> {
         if self.vitals.watch(&*self.parts.clock) {
@@ -361,7 +440,7 @@ impl Worker {
         let pruned_at = self.pruned_at.load(Ordering::Relaxed);
         if now.seconds_since(UtcMillis(pruned_at)) >= PRUNE_SECONDS {
             self.pruned_at.store(now.0, Ordering::Relaxed);
-            self.parts.store.run(Prune { at: now }).await?;
+            self.prune(now).await?;
         }
         if self.vitals.clock_trouble(&*self.parts.clock).is_some() {
             // Time may not be up at all. Whoever opens such an attempt closes it all the same, by the time that goes on here.

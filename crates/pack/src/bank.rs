@@ -47,10 +47,24 @@ pub struct Bank {
     /// What cues alone give away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guesses: Option<Guesses>,
+    /// The two most alike that may meet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closest: Option<Closest>,
     /// Mean LIX of items and of lessons.
     pub items_lix: f64,
     /// See `items_lix`.
     pub lessons_lix: f64,
+}
+
+/// The two items most alike of all that may meet in a form.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Closest {
+    /// Slug.
+    pub one: String,
+    /// Slug.
+    pub other: String,
+    /// Likeness of their words.
+    pub percent: f64,
 }
 
 /// Counts the pool and says what stands out.
@@ -59,6 +73,7 @@ pub(crate) fn look(
     lessons: &BTreeMap<String, LessonReading>,
     items: &[ItemFile],
     files: &dyn Files,
+    closest: Option<Closest>,
     found: &mut Findings,
 ) -> Bank {
     let pool: Vec<(&ItemFile, &Asked)> = items.iter().filter_map(|item| Some((item, asked(item)?))).collect();
@@ -83,6 +98,7 @@ pub(crate) fn look(
         places: places(pool.iter().map(|(_, asked)| *asked)),
         length_ratio: ratio,
         guesses,
+        closest,
         items_lix: mean(pool.iter().filter_map(|(item, asked)| item_level(item, asked, found))),
         lessons_lix: mean(lessons.iter().filter_map(|(id, lesson)| lesson_level(id, lesson, found))),
     }
@@ -103,7 +119,8 @@ fn is_scenario(stem: &str) -> bool {
 }
 
 fn fillings(draft: &Draft, pool: &[(&ItemFile, &Asked)]) -> usize {
-    let of_domain = |id: &str| pool.iter().filter(|(item, _)| item.domain == id).map(|(item, _)| family(item)).collect::<BTreeSet<_>>().len();
+    let of_domain =
+        |id: &str| pool.iter().filter(|(item, _)| item.domain == id).map(|(item, _)| family(item)).collect::<BTreeSet<_>>().len();
     draft.domains.iter().map(|domain| of_domain(&domain.value.id) / usize::from(domain.value.items_in_form).max(1)).min().unwrap_or(0)
 }
 
@@ -120,7 +137,8 @@ fn length_ratio<'a>(items: impl Iterator<Item = &'a Asked>) -> f64 {
     let of = |asked: &Asked, right: bool| {
         mean(asked.options.iter().filter(|option| option.right == right).map(|option| option.words.chars().count() as f64))
     };
-    let ratios: Vec<f64> = items.map(|asked| of(asked, true) / of(asked, false)).filter(|ratio| ratio.is_finite() && *ratio > 0.0).collect();
+    let ratios: Vec<f64> =
+        items.map(|asked| of(asked, true) / of(asked, false)).filter(|ratio| ratio.is_finite() && *ratio > 0.0).collect();
     if ratios.is_empty() { 1.0 } else { mean(ratios.into_iter()) }
 }
 
@@ -137,7 +155,8 @@ fn cues(guesses: Option<&Guesses>, ratio: f64, found: &mut Findings) {
         let some: Vec<&str> = guesses.given_away.iter().map(String::as_str).take(LISTED).collect();
         let more = guesses.given_away.len().saturating_sub(some.len());
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let instead = format!("write right and wrong options alike in length, detail and form; it gets these by cues: {}{rest}", some.join(", "));
+        let instead =
+            format!("write right and wrong options alike in length, detail and form; it gets these by cues: {}{rest}", some.join(", "));
         found.fault("items/", 1, what, instead);
     }
     if (ratio - 1.0).abs() * 100.0 > LENGTHS_APART_PERCENT {
@@ -203,6 +222,10 @@ impl fmt::Display for Bank {
         }
         writeln!(f, "right options have {:.0} % of the length of wrong ones", 100.0 * self.length_ratio)?;
         writeln!(f, "reading level (LIX; 40 to 50 as a newspaper): items {:.0}, lessons {:.0}", self.items_lix, self.lessons_lix)?;
+        if let Some(closest) = &self.closest {
+            let Closest { one, other, percent } = closest;
+            writeln!(f, "most alike of those that may meet: {one} and {other}, {percent:.0} % by their words (60 % is too much)")?;
+        }
         let Some(guesses) = &self.guesses else { return Ok(()) };
         let single: Vec<String> = guesses.single.iter().map(|guess| format!("{} {:.0} %", guess.rules.join(""), guess.percent)).collect();
         writeln!(f, "guessing by cues: {}; blind chance {:.0} %", single.join(", "), guesses.chance)?;

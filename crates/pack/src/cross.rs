@@ -7,6 +7,7 @@ use assay_items::task_list::Asked;
 use crate::{
     Findings, ItemFile,
     alike::Likeness,
+    bank::Closest,
     lesson_file::LessonReading,
     programme_file::{Draft, PROGRAMME},
     twins::{self, Vectors},
@@ -15,14 +16,15 @@ use crate::{
 /// Shorter stems ("Which two are right?") may well be alike and ask different things.
 const TELLING_WORDS: usize = 8;
 
-pub(crate) fn check(draft: &Draft, lessons: &BTreeMap<String, LessonReading>, items: &[ItemFile], found: &mut Findings) {
+/// Says what is wrong between files, and which two items that may meet in a form are most alike.
+pub(crate) fn check(draft: &Draft, lessons: &BTreeMap<String, LessonReading>, items: &[ItemFile], found: &mut Findings) -> Option<Closest> {
     objectives_and_domains(draft, found);
     courses(draft, lessons, found);
     references(draft, lessons, items, found);
     slugs_and_enemies(items, found);
     taught_and_asked(draft, lessons, items, found);
     blueprint(draft, items, found);
-    likeness(draft, lessons, items, found);
+    likeness(draft, lessons, items, found)
 }
 
 pub(crate) fn asked(item: &ItemFile) -> Option<&Asked> {
@@ -182,7 +184,7 @@ fn blueprint(draft: &Draft, items: &[ItemFile], found: &mut Findings) {
     }
 }
 
-fn likeness(draft: &Draft, lessons: &BTreeMap<String, LessonReading>, items: &[ItemFile], found: &mut Findings) {
+fn likeness(draft: &Draft, lessons: &BTreeMap<String, LessonReading>, items: &[ItemFile], found: &mut Findings) -> Option<Closest> {
     let pool: Vec<(&ItemFile, u32, Likeness)> =
         items.iter().filter_map(|item| asked(item).map(|asked| (item, asked.line, Likeness::of(&asked.stem_words)))).collect();
     for (id, lesson) in lessons {
@@ -195,24 +197,31 @@ fn likeness(draft: &Draft, lessons: &BTreeMap<String, LessonReading>, items: &[I
         }
     }
     let language = draft.head.as_ref().map_or("", |head| head.language.as_str());
+    let mut closest: Option<Closest> = None;
     let vectors = Vectors::of(&items.iter().filter_map(asked).collect::<Vec<_>>(), language);
     for (index, (item, line, stem)) in pool.iter().enumerate() {
         let tells = stem.words.split(' ').count() >= TELLING_WORDS;
         for (at, (other, _, like)) in pool[..index].iter().enumerate().filter(|(_, (other, _, _))| !are_apart(item, other)) {
             let likeness = vectors.likeness(index, at);
-            let what = if !tells {
+            if !tells {
                 continue;
-            } else if like.is_near(stem) {
+            }
+            if closest.as_ref().is_none_or(|closest| 100.0 * likeness > closest.percent) {
+                closest = Some(Closest { one: other.id.clone(), other: item.id.clone(), percent: 100.0 * likeness });
+            }
+            let what = if like.is_near(stem) {
                 format!("the stem is nearly that of {}", other.path)
             } else if likeness >= twins::ALIKE {
                 format!("this item is much like {} ({:.0} % by its words)", other.path, 100.0 * likeness)
             } else {
                 continue;
             };
-            let instead = "make one item of them, or give both one `family` (or name one in the other's `enemies`): they never meet in a form then";
+            let instead =
+                "make one item of them, or give both one `family` (or name one in the other's `enemies`): they never meet in a form then";
             found.warn(&item.path, *line, what, instead);
         }
     }
+    closest
 }
 
 /// Whether a form can never hold both.

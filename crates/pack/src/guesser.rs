@@ -41,8 +41,15 @@ pub struct Guesses {
 type Figures = Vec<f64>;
 
 /// The rules: their names, and what they make of an item's options.
-const RULES: [&str; 7] =
-    ["the longest", "the shortest", "the most specific", "no absolutes", "grammar and form", "position in the file", "echo of the question"];
+const RULES: [&str; 7] = [
+    "the longest",
+    "the shortest",
+    "the most specific",
+    "no absolutes",
+    "grammar and form",
+    "position in the file",
+    "echo of the question",
+];
 
 /// Guesses at a bank; none for an empty one. `items` are slugs with their questions.
 pub(crate) fn guesses(items: &[(&str, &Asked)]) -> Option<Guesses> {
@@ -126,14 +133,55 @@ fn figures(asked: &Asked, places: &BTreeMap<usize, Vec<f64>>) -> [Figures; RULES
 
 /// Words by which authors make a right option safe.
 const QUALIFIERS: [&str; 24] = [
-    "usually", "often", "may", "can", "could", "might", "most", "mostly", "some", "sometimes", "typically", "generally", "probably",
-    "unless", "until", "if", "when", "where", "while", "because", "so", "which", "only", "least",
+    "usually",
+    "often",
+    "may",
+    "can",
+    "could",
+    "might",
+    "most",
+    "mostly",
+    "some",
+    "sometimes",
+    "typically",
+    "generally",
+    "probably",
+    "unless",
+    "until",
+    "if",
+    "when",
+    "where",
+    "while",
+    "because",
+    "so",
+    "which",
+    "only",
+    "least",
 ];
 
 /// Words by which authors make a wrong option wrong.
 const ABSOLUTES: [&str; 21] = [
-    "always", "never", "all", "none", "every", "everything", "everyone", "nothing", "nobody", "any", "must", "cannot", "no", "only",
-    "completely", "entirely", "fully", "impossible", "guaranteed", "guarantees", "whole",
+    "always",
+    "never",
+    "all",
+    "none",
+    "every",
+    "everything",
+    "everyone",
+    "nothing",
+    "nobody",
+    "any",
+    "must",
+    "cannot",
+    "no",
+    "only",
+    "completely",
+    "entirely",
+    "fully",
+    "impossible",
+    "guaranteed",
+    "guarantees",
+    "whole",
 ];
 
 fn among(list: &[&str], words: &str) -> f64 {
@@ -152,7 +200,8 @@ fn absolutes(words: &str) -> f64 {
 
 /// How an option fits the end of the stem, and how many others are built as it is.
 fn form(asked: &Asked) -> Figures {
-    let last = asked.stem_words.trim_end_matches([':', '…', ' ', '\n']).rsplit(char::is_whitespace).next().unwrap_or_default().to_lowercase();
+    let last =
+        asked.stem_words.trim_end_matches([':', '…', ' ', '\n']).rsplit(char::is_whitespace).next().unwrap_or_default().to_lowercase();
     let begins_with_vowel = |words: &str| words.trim_start().to_lowercase().starts_with(['a', 'e', 'i', 'o', 'u']);
     let fits = |words: &str| match last.as_str() {
         "a" => f64::from(u8::from(!begins_with_vowel(words))),

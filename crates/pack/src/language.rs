@@ -163,7 +163,8 @@ pub(crate) fn unkind(markdown: &str) -> Vec<(u32, &'static str, &'static str)> {
             continue;
         }
         let padded = format!(" {} ", assay_items::words::normalised(&without_code(line)));
-        found.extend(BETTER.iter().filter(|(word, _)| padded.contains(&format!(" {word} "))).map(|(word, better)| (number, *word, *better)));
+        found
+            .extend(BETTER.iter().filter(|(word, _)| padded.contains(&format!(" {word} "))).map(|(word, better)| (number, *word, *better)));
     }
     found
 }

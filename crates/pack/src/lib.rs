@@ -32,10 +32,10 @@ use assay_items::{
 };
 use serde::Serialize;
 
-pub use bank::Bank;
+pub use bank::{Bank, Closest};
 pub use coverage::{Coverage, DomainCoverage, LookupCounts, ObjectiveCoverage, coverage};
-pub use guesser::{Guess, Guesses};
 pub use files::{Files, Folder, MAX_ENTRIES, MAX_FILE_BYTES, Memory, ReadError};
+pub use guesser::{Guess, Guesses};
 
 use crate::{lesson_file::LessonReading, programme_file::PROGRAMME};
 
@@ -159,14 +159,15 @@ pub fn check(files: &dyn Files, id: &str) -> Report {
     let reviews = reviews(&items, &mut found);
     let art = draft.as_ref().and_then(|draft| read_art(files, draft, &mut found));
     let bank = draft.as_ref().map(|draft| {
-        cross::check(draft, &lessons, &items, &mut found);
-        bank::look(draft, &lessons, &items, files, &mut found)
+        let closest = cross::check(draft, &lessons, &items, &mut found);
+        bank::look(draft, &lessons, &items, files, closest, &mut found)
     });
     found.faults.sort();
     found.faults.dedup();
     found.warnings.sort();
     found.warnings.dedup();
-    let pack = draft.filter(|_| found.faults.is_empty()).and_then(|draft| assemble(id, draft, lessons, teaching::terms(glossary), items, art?));
+    let pack =
+        draft.filter(|_| found.faults.is_empty()).and_then(|draft| assemble(id, draft, lessons, teaching::terms(glossary), items, art?));
     if pack.is_none() && found.faults.is_empty() {
         found.fault(PROGRAMME, 1, "the pack is not complete", "compare it with docs/pack-format.md");
     }

@@ -72,8 +72,7 @@ pub(crate) fn read_glossary(files: &dyn Files, programme: &str, found: &mut Find
 
 /// The glossary as pages show it: by name.
 pub(crate) fn terms(glossary: GlossaryText) -> Vec<Term> {
-    let mut terms: Vec<Term> =
-        glossary.terms.into_iter().map(|term| Term { id: term.slug, name: term.name, text: term.text }).collect();
+    let mut terms: Vec<Term> = glossary.terms.into_iter().map(|term| Term { id: term.slug, name: term.name, text: term.text }).collect();
     terms.sort_by_cached_key(|term| (term.name.to_lowercase(), term.id.clone()));
     terms
 }

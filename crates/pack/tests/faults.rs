@@ -311,7 +311,10 @@ fn warnings_leave_a_pack_sound() {
     for id in ["alpha-1", "alpha-2"] {
         files.insert(format!("items/alpha/{id}.md"), small::item(id, "alpha.one").replace(&format!("What is the use of {id}?"), long));
     }
-    assert_warning(&files, "items/alpha/alpha-2.md:8: the stem is nearly that of items/alpha/alpha-1.md; give both one `family`");
+    assert_warning(
+        &files,
+        "items/alpha/alpha-2.md:8: the stem is nearly that of items/alpha/alpha-1.md; make one item of them, or give both one `family`",
+    );
     let mut files = small::pack();
     for n in 10..40 {
         files.insert(format!("items/alpha/a-{n}.md"), small::item(&format!("thing {n}"), "alpha.one"));
@@ -331,7 +334,10 @@ fn warnings_leave_a_pack_sound() {
 #[test]
 fn diagrams_links_and_terms_are_looked_up() {
     let lesson = |text: &str| with("lessons/one.md", "Teaching.", text);
-    assert_faults(&lesson("See [three](three)."), &["lessons/one.md:8: a link to the lesson `three`, which is not there; write lessons/three.md"]);
+    assert_faults(
+        &lesson("See [three](three)."),
+        &["lessons/one.md:8: a link to the lesson `three`, which is not there; write lessons/three.md"],
+    );
     assert_faults(&lesson("See [odd](glossary#odd)."), &["lessons/one.md:8: a link to the term `odd`, which is not explained"]);
     assert_faults(&lesson("See [it](glossary)."), &["lessons/one.md:8: a link to the glossary, which is not there; write glossary.md"]);
     assert_faults(&lesson("![a](../diagrams/b.svg)"), &["lessons/one.md:8: there is no diagram `b`; draw diagrams/b.svg"]);

@@ -31,7 +31,7 @@ fn the_small_pack_passes_with_defaults() {
 fn diagrams_terms_and_links_become_pages() {
     let mut files = small::pack();
     let teaching = "See [two](two) and the [term](glossary#odd-term).\n\n![How *it* goes](../diagrams/way.svg)\n";
-    let long = format!("{teaching}\n{}\n", "word ".repeat(400));
+    let long = format!("{teaching}\n{}\n", "A word is here. ".repeat(100));
     files.insert("lessons/one.md", small::LESSON.replace("NAME", "one").replace("Teaching.\n", &long));
     files.insert("diagrams/way.svg", small::DIAGRAM);
     files.insert("glossary.md", "## Odd term\n\nIt is odd, see [one](one).\n\n## a first\n\nBy name.\n");
@@ -64,7 +64,9 @@ fn a_day_of_review_warns_when_it_is_past_and_makes_no_new_version() {
     report.warn_of_reviews("2027-01-31");
     assert_eq!(report.warnings, []);
     report.warn_of_reviews("2027-02-01");
-    assert!(report.warnings[0].to_string().starts_with("items/alpha/alpha-1.md:5: this item was to be looked at again by 2027-01-31; look"));
+    assert!(
+        report.warnings[0].to_string().starts_with("items/alpha/alpha-1.md:5: this item was to be looked at again by 2027-01-31; look")
+    );
     assert_eq!(report.pack.unwrap().items[0].version, before);
 }
 
@@ -141,7 +143,7 @@ proptest! {
     #[test]
     fn arbitrary_packs_never_panic(
         id in "\\PC{0,8}",
-        files in prop::collection::vec(("(programme.toml|badge.svg|lessons/[a-z./]{1,6}|items/[a-z./]{1,8}|\\PC{0,9})", prop::collection::vec(any::<u8>(), 0..200)), 0..8),
+        files in prop::collection::vec(("(programme.toml|badge.svg|glossary.md|diagrams/[a-z]{1,3}\\.svg|lessons/[a-z./]{1,6}|items/[a-z./]{1,8}|\\PC{0,9})", prop::collection::vec(any::<u8>(), 0..200)), 0..8),
     ) {
         let mut memory = Memory::new();
         for (path, bytes) in files {
@@ -153,9 +155,12 @@ proptest! {
 
     /// Sound files with a piece cut out or doubled reach deeper than noise does.
     #[test]
-    fn damaged_packs_never_panic(file in 0_usize..4, from in 0_usize..1500, length in 0_usize..60, twice in any::<bool>()) {
+    fn damaged_packs_never_panic(file in 0_usize..6, from in 0_usize..1500, length in 0_usize..60, twice in any::<bool>()) {
         let mut memory = small::pack();
-        let path = ["programme.toml", "lessons/one.md", "items/alpha/alpha-1.md", "badge.svg"][file];
+        memory.insert("glossary.md", "## Odd term\n\nIt is odd, see [one](one).\n\n## A first\n\nBy [name](glossary#odd-term).\n");
+        memory.insert("diagrams/way.svg", small::DIAGRAM);
+        memory.insert("lessons/one.md", small::LESSON.replace("Teaching.", "See [it](glossary).\n\n![How](../diagrams/way.svg)\n"));
+        let path = ["programme.toml", "lessons/one.md", "items/alpha/alpha-1.md", "badge.svg", "glossary.md", "diagrams/way.svg"][file];
         let bytes = memory.read(path).unwrap();
         let (from, to) = (from.min(bytes.len()), (from + length).min(bytes.len()));
         let mut damaged = bytes[..from].to_vec();

@@ -28,6 +28,26 @@ macro_rules! commands {
 /// SHA-256 of a secret token: what the database keeps instead of the token.
 pub type TokenHash = [u8; 32];
 
+/// What is forgotten once it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgettable {
+    /// Waits of people who were erased.
+    Waits,
+    /// Sessions that ran out.
+    Sessions,
+    /// Sign-in links that ran out.
+    Links,
+    /// Limits that are no longer reached.
+    Marks,
+    /// Jobs that were done a month ago.
+    Jobs,
+}
+
+impl Forgettable {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Waits, Self::Sessions, Self::Links, Self::Marks, Self::Jobs];
+}
+
 /// A job to be done after the transaction that decided on it; in the same transaction.
 #[derive(Clone, Debug)]
 pub struct NewJob {
@@ -370,6 +390,60 @@ commands! {
         at: UtcMillis,
     }
 
+    /// As [`FinishJob`], of a mail that was handed over: the journal is owed a line about it, in the same transaction.
+    FinishMail -> () {
+        /// The job.
+        job: JobId,
+        /// Name of the worker.
+        owner: String,
+        /// Id for the job that writes the line.
+        line: JobId,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Forgets the job by which the journal was owed the lines of a revocation: they are written.
+    RevocationWritten -> () {
+        /// The audit line of the revocation, whose id the job has.
+        row: RowId,
+    }
+
+    /// Forgets jobs whose lines stand in the journal, and notes how far that journal is known now.
+    FinishLines -> () {
+        /// The jobs.
+        jobs: Vec<JobId>,
+        /// Name of the worker.
+        owner: String,
+        /// How far the journal goes; none where it has no name.
+        position: Option<JournalPosition>,
+    }
+
+    /// Notes how far journals are known here.
+    NoteJournals -> () {
+        /// Each with its end.
+        positions: Vec<JournalPosition>,
+        /// Whether these are all there are: others are forgotten.
+        all: bool,
+    }
+
+    /// Makes good what a database that was set back does not know; what it knows is left as it is. Erasures are done by [`Erase`].
+    Reconcile -> Vec<Settled> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// What a journal says.
+        facts: Vec<Fact>,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// Begins a status list, so that no index of an older one is given any more. Answers its number.
+    BeginList -> i64 {
+        /// The issuer.
+        issuer: IssuerId,
+        /// At least this number.
+        least: i64,
+    }
+
     /// Brings jobs forward that wait or are leased until later than `later_than`: their times are from a clock that was wrong.
     BringForward -> u64 {
         /// Now: when they may run.
@@ -449,6 +523,16 @@ commands! {
         at: UtcMillis,
     }
 
+    /// Puts another value in the place of what all nodes share, if `from` is what stands; says whether.
+    AgreeAnew -> bool {
+        /// Name.
+        name: &'static str,
+        /// What stood.
+        from: Vec<u8>,
+        /// Hash of this node's.
+        value: Vec<u8>,
+    }
+
     /// Makes sure that all nodes share something: the first value stays, and is answered.
     Agree -> Vec<u8> {
         /// Name.
@@ -468,10 +552,14 @@ commands! {
         act: Act,
     }
 
-    /// Forgets what nothing needs any more: sessions and links that ran out, mails sent a month ago.
-    Prune -> () {
+    /// Forgets some of what nothing needs any more, and says how much: fewer than asked for when that was all.
+    Prune -> u64 {
+        /// Of which kind.
+        what: Forgettable,
         /// Now.
         at: UtcMillis,
+        /// Rows at most: a short transaction keeps nobody waiting.
+        most: u16,
     }
 
     /// Writes a line into the audit log.
@@ -538,8 +626,115 @@ pub struct Intent {
 pub enum Lane {
     /// Jobs of kind `mail`.
     Mail,
+    /// Jobs of kind `journal`: lines that the journal is owed.
+    Journal,
     /// All others.
     Work,
+}
+
+/// How far a journal goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalPosition {
+    /// Its name: SHA-256 of its first line.
+    pub journal: [u8; 32],
+    /// Bytes, to the end of a line.
+    pub length: i64,
+    /// SHA-256 of that line.
+    pub last_sha256: [u8; 32],
+}
+
+/// What a journal says has been, and a database must not forget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A mail was handed over.
+    Mailed {
+        /// Its job.
+        mail: JobId,
+        /// What the job was called, by which a repeat is known; sign-in mails keep none.
+        name: Option<String>,
+        /// When.
+        at: UtcMillis,
+    },
+    /// An attempt was closed.
+    Closed(Box<Closed>),
+    /// A status index stands in a credential that was signed, or was about to be.
+    Used {
+        /// The award.
+        award: AwardId,
+        /// Revision of its credential.
+        revision: i64,
+        /// Its status list and index.
+        status: (i64, i64),
+        /// Since when it is revoked.
+        revoked_at: Option<UtcMillis>,
+    },
+    /// An award was taken back.
+    Revoked {
+        /// The award.
+        award: AwardId,
+        /// When.
+        at: UtcMillis,
+        /// Id for the job that writes the mail, unless it went out.
+        job: JobId,
+    },
+    /// A later revision of an award was signed.
+    Replaced {
+        /// The award.
+        award: AwardId,
+        /// The newest revision that was.
+        revision: i64,
+        /// Id for the job that signs it anew.
+        job: JobId,
+    },
+    /// A person was erased.
+    Erased {
+        /// Who.
+        person: PersonId,
+        /// When.
+        at: UtcMillis,
+    },
+}
+
+/// See [`Fact::Closed`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// Whose.
+    pub person: PersonId,
+    /// Which.
+    pub attempt: AttemptId,
+    /// Programme slug.
+    pub programme: String,
+    /// Version of the badge that it was for.
+    pub badge_version: String,
+    /// Start.
+    pub started_at: UtcMillis,
+    /// End.
+    pub closed_at: UtcMillis,
+    /// When the next may start, after a fail.
+    pub next_start_at: Option<UtcMillis>,
+    /// Failed attempts up to and with this one.
+    pub fails: u32,
+    /// Result; none when it ended by an erasure.
+    pub outcome: Option<Outcome>,
+    /// The award it earned.
+    pub award: Option<AwardId>,
+    /// Public id for a badge, should the award have to be made again: the old one stands nowhere.
+    pub badge_id: Secret128,
+    /// Ids for jobs that may be queued.
+    pub jobs: [JobId; 2],
+}
+
+/// What became of a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It was known.
+    Known,
+    /// It was not, and is now.
+    Done,
+    /// It is about somebody or something that this database does not hold; what can be kept of it is.
+    Stranger,
+    /// The status index stands in another credential here: one of the two is wrong.
+    Clash,
 }
 
 /// A job as a worker gets it.

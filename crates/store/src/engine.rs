@@ -2,6 +2,8 @@
 
 use std::{fmt::Debug, future::Future, path::Path};
 
+use assay_core::UtcMillis;
+
 use crate::StoreError;
 
 pub(crate) mod postgres;
@@ -106,6 +108,17 @@ impl Store {
         match self {
             Self::Sqlite(engine) => engine.read(query).await,
             Self::Postgres(engine) => engine.read(query).await,
+        }
+    }
+
+    /// What time it is by the database server's clock; nothing where that is this machine's.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn time(&self) -> Result<Option<UtcMillis>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(engine) => engine.time().await.map(Some),
         }
     }
 

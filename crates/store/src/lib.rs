@@ -20,6 +20,7 @@ mod bell;
 pub mod commands;
 mod engine;
 mod error;
+pub mod keeping;
 pub mod moving;
 pub mod queries;
 

@@ -16,7 +16,7 @@ mod tables;
 mod tests;
 
 pub use side::Place;
-use side::{Content, Side};
+use side::{Content, Servers, Side};
 use tables::TABLES;
 
 /// Rows in one transaction.
@@ -133,8 +133,17 @@ pub type Watch<'a> = &'a mut (dyn FnMut(Progress) -> ControlFlow<()> + Send);
 /// # Errors
 /// [`MoveError`]. The source is never changed.
 pub async fn copy(from: &Place, to: &Place, batch: usize, watch: Watch<'_>) -> Result<Vec<Copied>, MoveError> {
+    copy_with(from, to, batch, watch, Servers::MustBeStopped).await
+}
+
+/// The same beside servers at work on the source: what is copied is one moment of it.
+pub(crate) async fn copy_beside(from: &Place, to: &Place, batch: usize, watch: Watch<'_>) -> Result<Vec<Copied>, MoveError> {
+    copy_with(from, to, batch, watch, Servers::MayWork).await
+}
+
+async fn copy_with(from: &Place, to: &Place, batch: usize, watch: Watch<'_>, servers: Servers) -> Result<Vec<Copied>, MoveError> {
     let batch = batch.max(1);
-    let mut source = Side::source(from).await?;
+    let mut source = Side::source(from, servers).await?;
     if source.mark().await?.is_some() {
         return Err(MoveError::Unfinished { place: from.to_string() });
     }

@@ -12,7 +12,10 @@ use assay_core::{
     score::Outcome,
 };
 
-use crate::{Query, commands::TokenHash};
+use crate::{
+    Query,
+    commands::{Fact, JournalPosition, TokenHash},
+};
 
 macro_rules! queries {
     ($($(#[$doc:meta])* $name:ident -> $out:ty { $($(#[$field_doc:meta])* $field:ident: $kind:ty),* $(,)? })+) => {$(
@@ -183,6 +186,14 @@ queries! {
         status_list: i64,
     }
 
+    /// Whose an award is. It is looked for in all of them: for jobs that were queued before they said.
+    WhoseAward -> Option<PersonId> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// The award.
+        award: AwardId,
+    }
+
     /// Status entries of an award's revoked credentials; for the journal.
     RevokedOf -> Vec<RevokedEntry> {
         /// The issuer.
@@ -234,6 +245,34 @@ queries! {
 
     /// The newest time that intents to sign and the audit log know.
     NewestTime -> Option<UtcMillis> {
+        /// The issuer.
+        issuer: IssuerId,
+    }
+
+    /// For each fact whether this database knows it.
+    Compare -> Vec<bool> {
+        /// The issuer.
+        issuer: IssuerId,
+        /// What a journal says.
+        facts: Vec<Fact>,
+        /// Now.
+        at: UtcMillis,
+    }
+
+    /// How far journals are known here.
+    JournalPositions -> Vec<JournalPosition> {}
+
+    /// Whether this is a copy that was not finished.
+    IsHalfFilled -> bool {}
+
+    /// What all nodes share under a name, if they do.
+    Agreed -> Option<Vec<u8>> {
+        /// Name.
+        name: &'static str,
+    }
+
+    /// The key that signed last, and when.
+    NewestKey -> Option<(String, UtcMillis)> {
         /// The issuer.
         issuer: IssuerId,
     }
@@ -423,9 +462,23 @@ pub struct Badge {
     pub handle: Option<String>,
 }
 
+/// Why a credential is revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RevokedBy {
+    /// Its award was taken back.
+    Operator,
+    /// Its holder withdrew it.
+    Holder,
+    /// A later revision stands in its place.
+    Revision,
+}
+
 /// A credential that is revoked in a status list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RevokedEntry {
+    /// Why.
+    pub by: RevokedBy,
     /// Revision of its award.
     pub revision: i64,
     /// The list.

@@ -2,70 +2,13 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
-use std::{
-    fs,
-    net::{TcpListener, TcpStream},
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
-
 use assay_core::ids::{IssuerId, JobId, PersonId};
-use assay_fixtures::{START, postgres_database};
+use assay_fixtures::{Pooler, START, postgres_database};
 use assay_store::{
     Promise, Store, StoreError,
     commands::{Enqueue, EnsureIssuer, FinishJob, Introduce, Lane, LeaseJobs, MarkLesson, NewJob},
     queries::{JobCounts, LessonsDone, OwnData},
 };
-
-struct Pooler {
-    child: Child,
-    _folder: tempfile::TempDir,
-    url: String,
-}
-
-impl Drop for Pooler {
-    fn drop(&mut self) {
-        // Asked to end, not killed: `runuser` passes only that on.
-        let _asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        let _over = self.child.wait();
-    }
-}
-
-/// A pooler with three server connections before a fresh database.
-async fn pooler() -> Option<Pooler> {
-    let direct = postgres_database().await?;
-    let Some(program) = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].iter().find(|path| Path::new(path).is_file()) else {
-        eprintln!("skipped: there is no pgbouncer");
-        return None;
-    };
-    let (server, name) = direct.rsplit_once('/').unwrap();
-    let (host, port) = server.rsplit_once('@').unwrap().1.split_once(':').unwrap();
-    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("pgbouncer.ini");
-    let text = format!(
-        "[databases]\n* = host={host} port={port} user=assay\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {listen}\nauth_type = any\n\
-         pool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 200\nunix_socket_dir =\n"
-    );
-    fs::write(&config, text).unwrap();
-    // It refuses root, as its server does.
-    let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
-    let mut command = if root { Command::new("runuser") } else { Command::new(program) };
-    if root {
-        assert!(Command::new("chmod").arg("-R").arg("a+rX").arg(folder.path()).status().unwrap().success());
-        command.args(["-u", "nobody", "--"]).arg(program);
-    }
-    let child = command.arg("-q").arg(&config).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let pooler = Pooler { child, _folder: folder, url: format!("postgres://assay@127.0.0.1:{listen}/{name}") };
-    for _ in 0..100 {
-        if TcpStream::connect(("127.0.0.1", listen)).is_ok() {
-            return Some(pooler);
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("the pooler did not start");
-}
 
 /// Thirty people at once, each with reads, writes and jobs.
 async fn story(url: &str) -> Result<(), StoreError> {
@@ -116,14 +59,14 @@ async fn story(url: &str) -> Result<(), StoreError> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_works_through_a_pooler_when_it_is_told_of_it() {
-    let Some(pooler) = pooler().await else { return };
+    let Some(pooler) = postgres_database().await.and_then(|url| Pooler::before(&url)) else { return };
     story(&format!("{}?statement-cache-capacity=0", pooler.url)).await.unwrap();
 }
 
 /// The proof that the test above can fail: the same, not told.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_being_told_statements_are_missed() {
-    let Some(pooler) = pooler().await else { return };
+    let Some(pooler) = postgres_database().await.and_then(|url| Pooler::before(&url)) else { return };
     let words = story(&pooler.url).await.unwrap_err().to_string();
     assert!(words.contains("prepared statement"), "{words}");
 }

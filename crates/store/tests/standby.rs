@@ -3,58 +3,23 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
-use std::{
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use assay_core::ids::IssuerId;
-use assay_fixtures::START;
+use assay_fixtures::{PostgresServer, START, free_port};
 use assay_store::{Promise, Store, StoreError, commands::EnsureIssuer};
 use sqlx::{Connection, PgConnection, Row};
 
 struct Server {
-    child: Child,
-    folder: tempfile::TempDir,
+    _server: PostgresServer,
     url: String,
 }
 
-fn as_user(program: &Path) -> Command {
-    if Command::new("id").arg("-u").output().unwrap().stdout != b"0\n" {
-        return Command::new(program);
-    }
-    // initdb refuses root.
-    let user = if Command::new("id").arg("postgres").output().unwrap().status.success() { "postgres" } else { "nobody" };
-    let mut command = Command::new("runuser");
-    command.args(["-u", user, "--"]).arg(program);
-    command
-}
-
 impl Server {
-    async fn start() -> Option<Self> {
-        let Some(programs) = std::env::var_os("ASSAY_POSTGRES_BIN").map(PathBuf::from) else {
-            eprintln!("skipped: ASSAY_POSTGRES_BIN names no folder with initdb and postgres; `cargo xtask unit` does");
-            return None;
-        };
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let folder = tempfile::tempdir().unwrap();
-        assert!(Command::new("chmod").arg("777").arg(folder.path()).status().unwrap().success());
-        let data = folder.path().join("data");
-        let made = as_user(&programs.join("initdb")).args(["-U", "assay", "-A", "trust", "-D"]).arg(&data).output().unwrap();
-        assert!(made.status.success(), "{made:?}");
-        let mut postgres = as_user(&programs.join("postgres"));
-        postgres.arg("-D").arg(&data).args(["-p", &port.to_string(), "-k"]).arg(folder.path());
-        let child = postgres.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let server = Self { child, folder, url: format!("postgres://assay@127.0.0.1:{port}/postgres") };
-        for _ in 0..300 {
-            if PgConnection::connect(&server.url).await.is_ok() {
-                return Some(server);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("the server did not start");
+    fn start() -> Option<Self> {
+        let server = PostgresServer::start("alone", free_port(), &[])?;
+        let url = format!("postgres://assay@{}/postgres", server.place());
+        Some(Self { _server: server, url })
     }
 
     /// Sets a setting of the whole server.
@@ -82,16 +47,6 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let postmaster = std::fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap_or_default();
-        if let Some(pid) = postmaster.lines().next() {
-            let _asked = Command::new("kill").args(["-INT", pid]).status();
-        }
-        let _over = self.child.wait();
-    }
-}
-
 fn ensure(slug: &str) -> EnsureIssuer {
     EnsureIssuer { slug: slug.into(), id: IssuerId(uuid::Uuid::from_u128(slug.len() as u128)), at: START }
 }
@@ -105,7 +60,7 @@ async fn cut(server: &Server, store: &Store, slug: &'static str) -> Result<Issue
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_was_not_waited_for_is_not_acknowledged() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = Server::start() else { return };
     let words = |refused: Result<Store, StoreError>| refused.err().map(|e| e.to_string()).unwrap_or_default();
     let refused = words(Store::open_postgres(&server.url, Promise::Standby).await);
     assert!(refused.contains("waits for no standby") && refused.contains("synchronous_standby_names"), "{refused}");
@@ -145,6 +100,24 @@ async fn a_commit_that_was_not_waited_for_is_not_acknowledged() {
     // Nobody has to be waited for any more: all who wait are let go.
     server.set("ALTER SYSTEM RESET synchronous_standby_names").await;
     assert!(last.await.unwrap().is_ok());
+
+    // From now on nothing is acknowledged, though every connection was made while the server waited for a standby.
+    let refused = standby.run(ensure("promised")).await.err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(refused.contains("waits for no standby"), "{refused}");
     standby.close().await;
+
+    // A connection that is made anew, as after a failover, is looked at like the first.
+    for (setting, back, name) in [
+        ("ALTER SYSTEM SET synchronous_commit = off", "ALTER SYSTEM RESET synchronous_commit", "synchronous_commit = off"),
+        ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM RESET fsync", "fsync = off"),
+    ] {
+        assert!(disk.run(ensure("disk")).await.is_ok());
+        server.set(setting).await;
+        server.set("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'assay'").await;
+        let refused = disk.run(ensure("disk")).await.err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(refused.contains(name), "{name}: {refused}");
+        server.set(back).await;
+    }
+    assert!(disk.run(ensure("disk")).await.is_ok(), "it goes on when the server gives it again");
     disk.close().await;
 }

@@ -56,11 +56,14 @@ async function send(n, answer) {
   const wait = Number(response.headers.get("retry-after")) * 1000 || 0;
   return { code: response.status, wait, body: await response.json().catch(() => ({})) };
 }
+// A line that is half open takes what is sent and says nothing for as long as the time-out above: that is said earlier.
+const LATE = 2000;
 // Not everybody at the same moment.
 const soon = (act, pause) => setTimeout(act, pause * (1 + Math.random() / 4));
 
 // Sends what earlier pages of this attempt could not send; tries again while the server is busy or away.
 let again = 0;
+const left = () => `Not saved yet, kept on this device: question ${unsent().map((key) => key.slice(prefix.length)).join(", ")}. Trying again.`;
 async function flush(except, tried = false) {
   clearTimeout(again);
   let pause = 0;
@@ -69,7 +72,8 @@ async function flush(except, tried = false) {
     if (n === except) continue;
     const answer = store.get(key);
     try {
-      const { code, wait } = await send(n, answer);
+      const late = setTimeout(() => $("#sitting") || say(left(), "bad"), LATE);
+      const { code, wait } = await send(n, answer).finally(() => clearTimeout(late));
       if (code === 200 || code === 410 || code === 404) forget(key, answer);
       else if (code === 409) say(`Question ${n} was answered on another device too. Open it to choose.`, "bad");
       else pause = Math.max(pause, wait, 5000);
@@ -77,7 +81,7 @@ async function flush(except, tried = false) {
   }
   if (pause) again = soon(() => flush(except, true), pause);
   if ($("#sitting")) return;
-  if (unsent().length) say(`Not saved yet, kept on this device: question ${unsent().map((k) => k.slice(prefix.length)).join(", ")}. Trying again.`, "bad");
+  if (unsent().length) say(left(), "bad");
   else if (tried) location.reload();
 }
 
@@ -123,6 +127,13 @@ if (form) {
   const carry = (answer) => { field("device").value = answer.device; field("counter").value = answer.counter; field("revision").value = answer.base; };
   const settle = () => carry({ device, counter: next(), base });
 
+  // "Saving…" is true for a moment only.
+  let late = 0;
+  const watch = () => (late ||= setTimeout(() => {
+    late = 0;
+    if (waiting && !/not saved|signed out/i.test(status.textContent)) say("Not saved yet: no answer from the server so far. Kept on this device; trying again.", "bad");
+  }, LATE));
+  const saving = (words = "") => { say(words + "Saving…"); watch(); };
   let running = null;
   const save = () => (running ??= saveAll().finally(() => { running = null; }));
 
@@ -134,10 +145,12 @@ if (form) {
       try { reply = await send(n, answer); } catch { say("Not saved: no connection. Kept on this device; trying again.", "bad"); return later(); }
       const { code, body, wait } = reply;
       if (code === 200) {
+        clearTimeout(late);
+        late = 0;
         base = body.revision;
         field("revision").value = base;
         // Chosen anew meanwhile, here: it follows what was just saved. In another tab: that is a save of its own.
-        if (!same(waiting, answer)) { if (waiting?.device === device) { waiting.base = base; store.set(key, waiting); } continue; }
+        if (!same(waiting, answer)) { if (waiting?.device === device) { waiting.base = base; store.set(key, waiting); } watch(); continue; }
         const asked = Number(form.dataset.choose), count = answer.chosen.length;
         const hint = asked && count && count !== asked ? `. You chose ${count}; the question asks for ${asked}` : "";
         done((count ? `Saved ${body.at} UTC` : `Cleared, saved ${body.at} UTC`) + hint, hint ? "" : "good");
@@ -168,12 +181,12 @@ if (form) {
   function choose() {
     const answer = { chosen: chosen(), base, device, counter: next() };
     waiting = answer; store.set(key, answer); carry(answer);
-    say("Saving…");
+    saving();
     save();
   }
 
   // Where the server's page shows the conflict, its form decides; the copy stays on the device until it has.
-  if (kept && error?.id !== "conflict") { show(kept.chosen); waiting = kept; carry(kept); save(); } else if (error?.id !== "conflict") settle();
+  if (kept && error?.id !== "conflict") { show(kept.chosen); waiting = kept; carry(kept); saving(); save(); } else if (error?.id !== "conflict") settle();
   form.addEventListener("change", (event) => { if (event.target.name === "choice") choose(); });
   addEventListener("online", () => { pause = 1000; save(); });
   // Another tab of this browser answered the same question: show that answer, and ask the server for its word by repeating the save.
@@ -188,7 +201,7 @@ if (form) {
     show(answer.chosen);
     waiting = answer;
     carry(answer);
-    say("Changed just now in another tab. Saving…");
+    saving("Changed just now in another tab. ");
     save();
   });
   $("#clear").addEventListener("click", (event) => { event.preventDefault(); show([]); choose(); inputs()[0].focus(); });
@@ -196,7 +209,7 @@ if (form) {
     event.preventDefault();
     const button = event.currentTarget, flagged = button.value === "flag";
     try {
-      const response = await fetch(`/attempts/${attempt}/questions/${n}/flag`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ flagged }) });
+      const response = await fetch(`/attempts/${attempt}/questions/${n}/flag`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ flagged }), signal: AbortSignal.timeout(10000) });
       if (!response.ok) throw 0;
       button.value = flagged ? "unflag" : "flag";
       button.textContent = flagged ? "Flagged: take the flag away" : "Flag for later";

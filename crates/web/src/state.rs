@@ -114,7 +114,7 @@ struct Shared {
     /// What the program knows of itself, once it runs.
     vitals: OnceLock<Arc<dyn Vitals>>,
     /// When a durable write was last proved.
-    proved: tokio::sync::Mutex<Option<Instant>>,
+    proved: Arc<tokio::sync::Mutex<Option<Instant>>>,
 }
 
 /// A programme as it was in a version, wherever it is kept.
@@ -151,7 +151,7 @@ impl App {
             kept: Mutex::default(),
             verifying: Semaphore::new(VERIFY_AT_ONCE),
             vitals: OnceLock::new(),
-            proved: tokio::sync::Mutex::default(),
+            proved: Arc::default(),
         }))
     }
 
@@ -168,8 +168,8 @@ impl App {
         self.0.vitals.get()
     }
 
-    pub(crate) fn proved(&self) -> &tokio::sync::Mutex<Option<Instant>> {
-        &self.0.proved
+    pub(crate) fn proved(&self) -> Arc<tokio::sync::Mutex<Option<Instant>>> {
+        Arc::clone(&self.0.proved)
     }
 
     /// Leave to verify an upload, taken before it is read.

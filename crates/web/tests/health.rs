@@ -6,13 +6,16 @@ mod common;
 use std::{
     fs,
     sync::{Arc, Mutex},
+    thread,
+    time::Duration,
 };
 
 use assay_core::{UtcMillis, programme::Rules};
-use assay_fixtures::{START, items, programme};
+use assay_fixtures::{START, items, programme, psql};
 use assay_web::Vitals;
 use axum::http::StatusCode;
 use common::{Options, Server};
+use tokio::time::Instant;
 
 async fn server() -> Server {
     let sample = programme(4, 3);
@@ -21,7 +24,7 @@ async fn server() -> Server {
 
 /// Troubles that a test sets.
 #[derive(Default)]
-struct Told(Mutex<[Option<String>; 2]>);
+struct Told(Mutex<[Option<String>; 3]>);
 
 impl Told {
     fn say(&self, which: usize) -> Result<(), String> {
@@ -36,6 +39,9 @@ impl Vitals for Told {
     fn clock(&self) -> Result<(), String> {
         self.say(1)
     }
+    fn journal(&self) -> Result<(), String> {
+        self.say(2)
+    }
 }
 
 #[tokio::test]
@@ -46,10 +52,10 @@ async fn readiness_names_the_check_that_fails() {
     let mut browser = server.browser();
     let answer = browser.get("/readyz").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-    let well = serde_json::json!({ "reads": "ok", "durable_writes": "ok", "worker": "ok", "clock": "ok" });
+    let well = serde_json::json!({ "reads": "ok", "durable_writes": "ok", "worker": "ok", "journal": "ok", "clock": "ok" });
     assert_eq!(answer.json(), serde_json::json!({ "ready": true, "checks": well }));
 
-    for (which, name) in ["worker", "clock"].into_iter().enumerate() {
+    for (which, name) in ["worker", "clock", "journal"].into_iter().enumerate() {
         told.0.lock().unwrap()[which] = Some("words".to_owned());
         let answer = browser.get("/readyz").await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -90,6 +96,39 @@ async fn a_ready_server_has_written_through_to_the_disk() {
         assert_eq!(browser.get("/readyz").await.status, StatusCode::OK);
     }
     assert!(log() < proved + 10 * (proved - before));
+}
+
+/// Over PostgreSQL only, where a table can be locked from outside.
+#[tokio::test]
+async fn while_a_proof_hangs_no_other_is_begun() {
+    let server = server().await;
+    let Some(url) = server.world.url.clone() else { return };
+    let before = Instant::now();
+    let (ask, lock) = (url.clone(), "BEGIN; LOCK TABLE released_handles; SELECT pg_sleep(8)");
+    let locking = thread::spawn(move || psql(&ask, lock));
+    let waiting = "SELECT COUNT(*) FROM pg_locks WHERE relation = 'released_handles'::regclass AND NOT granted";
+    while psql(&url, "SELECT COUNT(*) FROM pg_locks WHERE relation = 'released_handles'::regclass") == "0" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for round in 0..2 {
+        let asked = (0..3).map(|_| async { server.browser().get("/readyz").await });
+        for answer in futures_util::future::join_all(asked).await {
+            assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text());
+            assert!(answer.json()["checks"]["durable_writes"].as_str().unwrap().contains("no answer"), "{}", answer.text());
+        }
+        if before.elapsed() < Duration::from_secs(7) {
+            assert_eq!(psql(&url, waiting), "1", "round {round}: proofs that wait");
+        }
+    }
+    locking.join().unwrap();
+    // What hung is done, and counts.
+    for _ in 0..100 {
+        if server.browser().get("/readyz").await.status == StatusCode::OK {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it is never ready again");
 }
 
 /// With an hour for an attempt.

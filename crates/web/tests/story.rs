@@ -248,6 +248,16 @@ async fn a_revoked_badge_says_so_on_its_page_and_to_the_verifier() {
     assert_eq!(public.status, StatusCode::OK);
     assert!(!public.text().contains("The name was"), "why is nobody else's business");
     assert_eq!(b.get("/me/data/export").await.json()["badges"][0]["revoked_reason"], "The name was <another's>");
+    // A job that was queued under schema 0001 does not say whose award it is.
+    let award = server.store.read(assay_store::queries::BadgeById { issuer: revoke.issuer, badge_id: revoke.badge_id.clone() }).await;
+    let award = award.unwrap().unwrap().award;
+    let journaled = || std::fs::read_to_string(&server.journal).unwrap().matches("\"revoked\"").count();
+    let before = journaled();
+    let mut job = server.world.job("journal-revoked", "as in schema 0001");
+    job.payload = serde_json::json!({ "award": award }).to_string();
+    server.store.run(assay_store::commands::Enqueue { issuer: server.world.issuer, job }).await.unwrap();
+    server.worker.drain().await;
+    assert_eq!(journaled(), before + 1);
     let journal = std::fs::read_to_string(&server.journal).unwrap();
     assert!(!journal.contains("another") && !journal.contains("ada@"));
     let page = b.get(&format!("/b/{id}")).await.text();

@@ -35,6 +35,7 @@ async fn script(right: u8, planted: bool) -> Vec<Answer> {
         "/programmes/sample",
         "/programmes/sample/standard",
         "/programmes/sample/badge.svg",
+        "/programmes/sample/glossary",
         "/programmes/sample/lessons/lesson-alpha",
         "/sign-in",
         "/me/page",

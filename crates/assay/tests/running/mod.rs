@@ -13,6 +13,9 @@ use std::{
 use ureq::{Agent, http::Response};
 
 pub mod knowing;
+pub mod mails;
+pub mod people;
+pub mod site;
 
 /// Runs the program to its end.
 pub fn assay<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Output {
@@ -132,9 +135,9 @@ impl Page {
     }
 }
 
-fn agent(seconds: u64, kept: usize) -> Agent {
+fn agent(patience: Duration, kept: usize) -> Agent {
     let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
-    config.timeout_global(Some(Duration::from_secs(seconds))).max_idle_connections(kept).build().new_agent()
+    config.timeout_global(Some(patience)).max_idle_connections(kept).build().new_agent()
 }
 
 /// One browser: its cookie, and no idea where the server is this time.
@@ -142,16 +145,28 @@ fn agent(seconds: u64, kept: usize) -> Agent {
 pub struct Browser {
     agent: Agent,
     cookie: String,
+    /// What a proxy in front would say where it comes from.
+    from: Option<String>,
 }
 
 impl Browser {
     pub fn new() -> Self {
-        Self { agent: agent(20, 10), cookie: String::new() }
+        Self { agent: agent(Duration::from_secs(20), 10), cookie: String::new(), from: None }
+    }
+
+    /// From this network address, as the server's own proxy would say.
+    pub fn behind_proxy(from: &str) -> Self {
+        Self { from: Some(from.to_owned()), ..Self::new() }
     }
 
     /// The same person on a browser that waits long, and keeps its connections or makes a new one each time.
     pub fn patient(&self, keeps: bool) -> Self {
-        Self { agent: agent(180, if keeps { 10 } else { 0 }), cookie: self.cookie.clone() }
+        Self { agent: agent(Duration::from_secs(180), if keeps { 10 } else { 0 }), cookie: self.cookie.clone(), from: self.from.clone() }
+    }
+
+    /// The same person on a browser that gives up soon, and makes a new connection each time.
+    pub fn hasty(&self, patience: Duration) -> Self {
+        Self { agent: agent(patience, 0), cookie: self.cookie.clone(), from: self.from.clone() }
     }
 
     fn page(&mut self, response: Response<ureq::Body>) -> Result<Page, ureq::Error> {
@@ -166,12 +181,20 @@ impl Browser {
     }
 
     pub fn get(&mut self, url: &str) -> Result<Page, ureq::Error> {
-        let response = self.agent.get(url).header("cookie", &self.cookie).call()?;
+        let mut request = self.agent.get(url).header("cookie", &self.cookie);
+        if let Some(from) = &self.from {
+            request = request.header("x-forwarded-for", from);
+        }
+        let response = request.call()?;
         self.page(response)
     }
 
     pub fn post(&mut self, url: &str, form: &[(&str, &str)]) -> Result<Page, ureq::Error> {
-        let response = self.agent.post(url).header("cookie", &self.cookie).send_form(form.iter().copied())?;
+        let mut request = self.agent.post(url).header("cookie", &self.cookie);
+        if let Some(from) = &self.from {
+            request = request.header("x-forwarded-for", from);
+        }
+        let response = request.send_form(form.iter().copied())?;
         self.page(response)
     }
 
@@ -194,6 +217,17 @@ pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         thread::sleep(Duration::from_millis(50));
+    }
+    panic!("waited in vain for {what}");
+}
+
+/// The same for four minutes: whatever hangs on a lease that must run out first.
+pub fn wait_long_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..1200 {
+        if let Some(found) = ask() {
+            return found;
+        }
+        thread::sleep(Duration::from_millis(200));
     }
     panic!("waited in vain for {what}");
 }

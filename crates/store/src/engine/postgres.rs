@@ -4,7 +4,6 @@
 //! the same (`ops`), so that a weaker isolation elsewhere would cost nothing but the promise of an order.
 
 use std::{
-    str::FromStr,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -12,19 +11,25 @@ use std::{
     time::Duration,
 };
 
+use address::Address;
+use assay_core::UtcMillis;
+use durability::Refusal;
+use primary::Primary;
 use sqlx::{
-    PgPool,
+    ConnectOptions, Connection, PgPool,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{Apply, Command, Query};
 use crate::{EngineError, StoreError};
 
+pub(crate) mod address;
 mod conn;
 mod durability;
 mod notice;
+mod primary;
 
 pub use durability::Promise;
 
@@ -60,6 +65,12 @@ const READERS: u32 = 8;
 const QUEUE: usize = 4096;
 /// How long a command waits for a connection before its caller is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Before a connection that was found broken is replaced by another.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Without an answer for so long, it is asked whether the server is the primary still.
+const DOUBTFUL: Duration = Duration::from_secs(5);
+/// Longest that a transaction or a query may take by this side's watch: the server's own limit needs a server that lives.
+const LONGEST: Duration = Duration::from_secs(35);
 /// Replays of one command before its caller is told to come back. Two that meet again and again part by their pauses.
 const REPLAYS: u32 = 40;
 /// Nodes that start at once bring the schema up to date one after another: whoever lost looks again.
@@ -67,7 +78,7 @@ const MIGRATION_TRIES: u32 = 10;
 
 /// Nothing waits without end for a row or for a node that went silent in the middle of a transaction.
 macro_rules! begin {
-    ($($rest:literal)*) => {
+    ($($rest:expr),*) => {
         concat!(
             "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '30s'",
             $("; ", $rest),*
@@ -75,15 +86,27 @@ macro_rules! begin {
     };
 }
 
-const BEGIN: &str = begin!();
 /// With a standby: a mark in the log makes every commit wait for the standby, also one that found its work done already by a
-/// transaction whose own wait was cut off.
-const BEGIN_MARKED: &str = begin!("SELECT pg_logical_emit_message(true, 'assay', '')");
+/// transaction whose own wait was cut off. A server that waits for none (settings may change, and behind a pooler the server itself)
+/// fails on reading a number out of words; the words are `durability::NO_STANDBY`.
+macro_rules! marked {
+    () => {
+        "SELECT pg_logical_emit_message(true, 'assay', ''); SELECT CASE WHEN current_setting('synchronous_standby_names') = '' \
+         OR current_setting('synchronous_commit') IN ('off', 'local') \
+         THEN CAST('the server waits for no standby' || current_setting('synchronous_standby_names') AS BIGINT) END"
+    };
+}
+
+const BEGIN: &str = begin!();
+const BEGIN_MARKED: &str = begin!(marked!());
 // The driver names what it prepares even when it keeps nothing, and behind a pooler the names of others may stand on the server's
 // connection: each transaction begins by clearing them.
 const BEGIN_POOLED: &str = begin!("DEALLOCATE ALL");
-const BEGIN_MARKED_POOLED: &str = begin!("DEALLOCATE ALL" "SELECT pg_logical_emit_message(true, 'assay', '')");
+const BEGIN_MARKED_POOLED: &str = begin!("DEALLOCATE ALL", marked!());
 const BEGIN_READ_POOLED: &str = "BEGIN READ ONLY; DEALLOCATE ALL";
+
+/// The server's clock, in milliseconds since 1970.
+const TIME: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT";
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -96,24 +119,57 @@ struct Shared {
     promise: Promise,
     /// Behind a pooler in transaction mode, a statement and its preparation must share a transaction.
     pooled: bool,
+    primary: Arc<Primary>,
+    refusal: Arc<Refusal>,
     replays: AtomicU64,
     under_way: AtomicUsize,
 }
 
 impl Postgres {
     pub(super) async fn open(url: &str, promise: Promise) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|e| cannot("the PostgreSQL database", format!("its URL cannot be read ({e}); write postgres://user@host/database")))?;
-        let place = place(&options);
-        let pooled = url.split_once('?').is_some_and(|(_, query)| query.split('&').any(|pair| pair == "statement-cache-capacity=0"));
+        let address = Address::read(url).map_err(|words| cannot("the PostgreSQL database", words))?;
         // No column is a float, and poolers refuse the parameter.
-        let options = options.application_name("assay").extra_float_digits(None);
-        let pool = |most: u32| PgPoolOptions::new().max_connections(most).acquire_timeout(PATIENCE).test_before_acquire(false);
-        let writers = pool(WRITERS).connect_with(options.clone()).await.map_err(|e| cannot(&place, reason(&e)))?;
-        migrate(&writers, pooled).await.map_err(|e| cannot(&place, e.to_string()))?;
-        durability::check(&writers, promise, pooled).await.map_err(|words| cannot(&place, words))?;
-        let readers = pool(READERS).connect_lazy_with(options);
-        Ok(Self(Arc::new(Shared { writers, readers, promise, pooled, replays: AtomicU64::new(0), under_way: AtomicUsize::new(0) })))
+        let address = address.with(|options| options.application_name("assay").extra_float_digits(None));
+        let (place, pooled) = (address.to_string(), address.pooled);
+        let primary = Primary::find(&address, PATIENCE).await;
+        let primary = primary.map_err(|words| cannot(&place, format!("none of its servers can be written to: {words}")))?;
+        let mut first = primary.options().connect().await.map_err(|e| cannot(&place, reason(&e)))?;
+        durability::check(&mut first, promise).await.map_err(|words| cannot(&place, words))?;
+        // It has done its work; how it ends tells nothing.
+        let _ended = first.close().await;
+        let refusal = Arc::new(Refusal::default());
+        let pool = |most: u32| {
+            let (refusal, primary) = (Arc::clone(&refusal), Arc::clone(&primary));
+            let options = PgPoolOptions::new().max_connections(most).acquire_timeout(PATIENCE).test_before_acquire(false);
+            let options = options.before_acquire({
+                let primary = Arc::clone(&primary);
+                move |_, about| {
+                    let of_today = primary.is_of_today(about.age);
+                    Box::pin(async move { Ok(of_today) })
+                }
+            });
+            options.after_connect(move |conn, _| {
+                let (refusal, primary) = (Arc::clone(&refusal), Arc::clone(&primary));
+                Box::pin(async move {
+                    let found = durability::check(conn, promise).await;
+                    refusal.note(found.as_ref().err().map(String::as_str));
+                    found.map_err(|words| {
+                        primary.doubt();
+                        sqlx::Error::Protocol(words)
+                    })
+                })
+            })
+        };
+        let writers = pool(WRITERS).connect_with(primary.options().clone()).await.map_err(|e| cannot(&place, reason(&e)))?;
+        let readers = pool(READERS).connect_lazy_with(primary.options().clone());
+        tokio::spawn(Arc::clone(&primary).follow([writers.clone(), readers.clone()]));
+        let shared =
+            Shared { writers, readers, promise, pooled, primary, refusal, replays: AtomicU64::new(0), under_way: AtomicUsize::new(0) };
+        migrate(&shared.writers, pooled).await.map_err(|e| cannot(&place, e.to_string()))?;
+        if pooled {
+            tracing::info!("a pooler in transaction mode stands before the database: statements are not kept prepared");
+        }
+        Ok(Self(Arc::new(shared)))
     }
 
     /// The whole command in a task of its own: a caller that goes away does not cut a transaction in two.
@@ -141,14 +197,31 @@ impl Postgres {
     where
         Q: Query + Apply<Conn, Out = <Q as Query>::Out>,
     {
-        if !self.0.pooled {
-            let mut conn = self.0.readers.acquire().await.map_err(busy)?;
-            return query.apply(&mut conn).await;
+        // A query changes nothing: asked again of another connection, it is the same query.
+        let began = Instant::now();
+        loop {
+            match self.0.asked(&query).await {
+                Err(error) if is_broken(&error) && began.elapsed() < PATIENCE => {
+                    self.0.primary.doubt();
+                    sleep(PAUSE).await;
+                }
+                outcome => return outcome,
+            }
         }
-        let mut transaction = self.0.readers.begin_with(BEGIN_READ_POOLED).await.map_err(busy)?;
-        let answer = query.apply(&mut transaction).await?;
-        transaction.commit().await?;
-        Ok(answer)
+    }
+
+    pub(super) async fn time(&self) -> Result<UtcMillis, StoreError> {
+        let mut conn = self.0.connection(&self.0.readers).await?;
+        // As one message, so that it needs no transaction behind a pooler.
+        let ask = async { sqlx::raw_sql(TIME).fetch_one(&mut *conn).await?.try_get::<i64>(0) };
+        let asked = self.0.primary.wait_for(ask, DOUBTFUL, DOUBTFUL).await;
+        asked.map_or_else(
+            || {
+                drop(conn.detach());
+                Err(silent())
+            },
+            |answer| Ok(UtcMillis(answer?)),
+        )
     }
 
     pub(super) fn replays(&self) -> u64 {
@@ -161,6 +234,11 @@ impl Postgres {
     }
 }
 
+/// How the server that can be written to is reached, once.
+pub(crate) async fn primary_of(address: &Address) -> Result<PgConnectOptions, String> {
+    Ok(Primary::find(address, PATIENCE).await?.options().clone())
+}
+
 /// A place among the commands under way, given back also when the command panics.
 struct Place<'a>(&'a AtomicUsize);
 
@@ -170,49 +248,121 @@ impl Drop for Place<'_> {
     }
 }
 
+/// A command that was not applied.
+enum Undone {
+    /// The connection broke before anything was sent on it: another one will do.
+    Before(StoreError),
+    /// What was wrong.
+    With(StoreError),
+}
+
+impl From<StoreError> for Undone {
+    fn from(error: StoreError) -> Self {
+        Self::With(error)
+    }
+}
+
 impl Shared {
     /// Applies a command until no other transaction is in its way: the one place where anything is replayed.
     async fn serialized<C: Apply<Conn>>(&self, command: &C) -> Result<C::Out, StoreError> {
-        for replay in 0..REPLAYS {
+        let (began, mut replay) = (Instant::now(), 0);
+        while replay < REPLAYS {
             match self.once(command).await {
-                Err(error) if was_in_the_way(&error) => {
+                Err(Undone::With(error)) if was_in_the_way(&error) => {
                     let so_far = self.replays.fetch_add(1, Ordering::Relaxed);
                     metrics::counter!("assay_replays_total").increment(1);
                     tracing::debug!(replay, "a transaction met another one and is replayed");
                     // Spread by how many were replayed before, so that two that met do not meet again.
                     let spread = so_far.wrapping_mul(7) % 13;
-                    tokio::time::sleep(Duration::from_millis((u64::from(replay.min(8)) << 1) + spread)).await;
+                    sleep(Duration::from_millis((u64::from(replay.min(8)) << 1) + spread)).await;
+                    replay += 1;
                 }
-                outcome => return outcome,
+                Err(Undone::Before(error)) if began.elapsed() < PATIENCE => {
+                    tracing::debug!(%error, "a broken connection is replaced");
+                    self.primary.doubt();
+                    sleep(PAUSE).await;
+                }
+                Err(Undone::Before(error) | Undone::With(error)) => {
+                    if is_broken(&error) {
+                        self.primary.doubt();
+                    }
+                    return Err(error);
+                }
+                Ok(answer) => return Ok(answer),
             }
         }
         tracing::warn!("a transaction met others {REPLAYS} times and was given up; nothing of it was done");
         Err(StoreError::Busy)
     }
 
-    async fn once<C: Apply<Conn>>(&self, command: &C) -> Result<C::Out, StoreError> {
+    /// A connection from a pool, or why there is none.
+    async fn connection(&self, pool: &PgPool) -> Result<PoolConnection<sqlx::Postgres>, StoreError> {
+        pool.acquire().await.map_err(|error| match (error, self.refusal.words()) {
+            (sqlx::Error::PoolTimedOut, Some(words)) => StoreError::Unavailable(EngineError::Words(words)),
+            (sqlx::Error::PoolTimedOut, None) => {
+                self.primary.doubt();
+                StoreError::Busy
+            }
+            (sqlx::Error::PoolClosed, _) => StoreError::Closed,
+            (other, _) => other.into(),
+        })
+    }
+
+    async fn once<C: Apply<Conn>>(&self, command: &C) -> Result<C::Out, Undone> {
+        let mut conn =
+            self.connection(&self.writers).await.map_err(|error| if is_broken(&error) { Undone::Before(error) } else { error.into() })?;
+        let done = self.primary.wait_for(self.transaction(&mut conn, command), DOUBTFUL, LONGEST).await;
+        done.unwrap_or_else(|| {
+            // Closed at once: whatever stands on it is rolled back, or was committed and is not acknowledged.
+            drop(conn.detach());
+            metrics::counter!("assay_commits_failed_total").increment(1);
+            Err(Undone::With(silent()))
+        })
+    }
+
+    async fn transaction<C: Apply<Conn>>(&self, conn: &mut Conn, command: &C) -> Result<C::Out, Undone> {
         let begin = match (self.promise, self.pooled) {
             (Promise::Disk, false) => BEGIN,
             (Promise::Disk, true) => BEGIN_POOLED,
             (Promise::Standby, false) => BEGIN_MARKED,
             (Promise::Standby, true) => BEGIN_MARKED_POOLED,
         };
-        let mut transaction = self.writers.begin_with(begin).await.map_err(busy)?;
+        let mut transaction = conn.begin_with(begin).await.map_err(not_begun)?;
         let began = Instant::now();
         // Dropped, it is rolled back.
         let answer = command.apply(&mut transaction).await?;
+        fail_point!("store::before_commit", |_| Err(StoreError::Unavailable(EngineError::Words("a fail point".to_owned())).into()));
         let (ended, warned) = notice::warnings_of(transaction.commit()).await;
+        fail_point!("store::after_commit");
         metrics::histogram!("assay_commit_seconds").record(began.elapsed());
         metrics::histogram!("assay_commit_commands").record(1.0);
         if ended.is_err() || warned.is_some() {
             metrics::counter!("assay_commits_failed_total").increment(1);
         }
-        ended?;
+        ended.map_err(StoreError::from)?;
         if let Some(words) = warned {
             // "canceling wait for synchronous replication" comes with success: here it is none.
-            return Err(StoreError::Unavailable(EngineError::Words(format!("the commit was not confirmed: {words}"))));
+            return Err(StoreError::Unavailable(EngineError::Words(format!("the commit was not confirmed: {words}"))).into());
         }
         Ok(answer)
+    }
+
+    async fn asked<Q: Apply<Conn>>(&self, query: &Q) -> Result<Q::Out, StoreError> {
+        let mut conn = self.connection(&self.readers).await?;
+        let work = async {
+            if !self.pooled {
+                return query.apply(&mut conn).await;
+            }
+            let mut transaction = conn.begin_with(BEGIN_READ_POOLED).await?;
+            let answer = query.apply(&mut transaction).await?;
+            transaction.commit().await?;
+            Ok(answer)
+        };
+        let done = self.primary.wait_for(work, DOUBTFUL, LONGEST).await;
+        done.unwrap_or_else(|| {
+            drop(conn.detach());
+            Err(silent())
+        })
     }
 }
 
@@ -252,21 +402,37 @@ fn was_in_the_way(error: &StoreError) -> bool {
     matches!(error.code().as_deref(), Some("40001" | "40P01" | "23505"))
 }
 
-fn busy(error: sqlx::Error) -> StoreError {
+/// The connection is of no use, and the server behind it perhaps neither: broken off, being ended (57P01 to 57P03), or not the
+/// primary any more (25006).
+fn is_broken(error: &StoreError) -> bool {
     match error {
-        sqlx::Error::PoolTimedOut => StoreError::Busy,
-        sqlx::Error::PoolClosed => StoreError::Closed,
-        other => other.into(),
+        StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Io(_))) => true,
+        StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Database(error))) => {
+            matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03" | "25006"))
+        }
+        _ => false,
     }
+}
+
+/// Why a transaction did not begin; nothing of it was done.
+fn not_begun(error: sqlx::Error) -> Undone {
+    if let sqlx::Error::Database(said) = &error
+        && said.message().contains(durability::NO_STANDBY)
+    {
+        let words = format!("the settings say durability = \"standby\", and {}; nothing was saved", durability::NO_STANDBY);
+        return Undone::With(StoreError::Unavailable(EngineError::Words(words)));
+    }
+    let error = StoreError::from(error);
+    if is_broken(&error) { Undone::Before(error) } else { Undone::With(error) }
+}
+
+fn silent() -> StoreError {
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the server did not answer in time, or is not the primary any more"))
+        .into()
 }
 
 fn cannot(path: &str, reason: String) -> StoreError {
     StoreError::CannotOpen { path: path.to_owned(), reason }
-}
-
-/// Where the server is, without its password.
-fn place(options: &PgConnectOptions) -> String {
-    format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or_default())
 }
 
 fn reason(error: &sqlx::Error) -> String {

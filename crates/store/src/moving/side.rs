@@ -1,12 +1,9 @@
 //! One end of a move: a connection to either engine, and rows as plain values.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use sha2::{Digest, Sha256};
-use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row,
-    postgres::{PgConnectOptions, PgRow},
-};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
@@ -15,9 +12,12 @@ use super::{
 };
 use crate::{
     Promise, Store, StoreError,
-    engine::sqlite::{
-        conn::{Bound, Conn, EngineRow, Opening, Row as _, query},
-        schema,
+    engine::{
+        postgres::address::Address,
+        sqlite::{
+            conn::{Bound, Conn, EngineRow, Opening, Row as _, query},
+            schema,
+        },
     },
 };
 
@@ -55,8 +55,8 @@ impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(file) => write!(f, "{}", file.display()),
-            Self::Server(url, _) => match PgConnectOptions::from_str(url) {
-                Ok(o) => write!(f, "the PostgreSQL database {}:{}/{}", o.get_host(), o.get_port(), o.get_database().unwrap_or_default()),
+            Self::Server(url, _) => match Address::read(url) {
+                Ok(address) => write!(f, "the PostgreSQL database {address}"),
                 Err(_) => write!(f, "a PostgreSQL database"),
             },
         }
@@ -96,6 +96,13 @@ pub(super) struct Content {
     pub(super) sha256: [u8; 32],
 }
 
+/// Whether servers may be at work meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Servers {
+    MustBeStopped,
+    MayWork,
+}
+
 /// An open end.
 pub(super) enum Side {
     Sqlite(Conn),
@@ -104,13 +111,13 @@ pub(super) enum Side {
 
 impl Side {
     /// Opens what is only read: one snapshot of it, as long as this lives. Nothing is written, the schema is not touched.
-    pub(super) async fn source(place: &Place) -> Result<Self, MoveError> {
+    pub(super) async fn source(place: &Place, servers: Servers) -> Result<Self, MoveError> {
         let mut side = match place {
             Place::File(file) => {
                 let opening = Opening { file: file.clone(), vfs: None, full_sync: true };
                 Self::Sqlite(opening.visitor().map_err(|e| cannot(place, &e))?)
             }
-            Place::Server(url, _) => Self::server(place, url).await?,
+            Place::Server(url, _) => Self::server(place, url, servers).await?,
         };
         let begin = if matches!(side, Self::Sqlite(_)) { "BEGIN" } else { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" };
         side.execute(begin).await?;
@@ -130,16 +137,21 @@ impl Side {
                 Ok(Self::Sqlite(opening.writer().map_err(|e| cannot(place, &e))?))
             }
             Place::Server(url, promise) => {
-                let side = Self::server(place, url).await?;
+                let side = Self::server(place, url, Servers::MustBeStopped).await?;
                 Store::open_postgres(url, *promise).await?.close().await;
                 Ok(side)
             }
         }
     }
 
-    async fn server(place: &Place, url: &str) -> Result<Self, MoveError> {
-        let options = PgConnectOptions::from_str(url).map_err(|e| cannot(place, &e))?.application_name("assay-move");
-        let mut conn = options.connect().await.map_err(|e| cannot(place, &e))?;
+    async fn server(place: &Place, url: &str, servers: Servers) -> Result<Self, MoveError> {
+        let unusable = |reason| StoreError::CannotOpen { path: place.to_string(), reason };
+        let address = Address::read(url).map_err(unusable)?.with(|options| options.application_name("assay-move"));
+        let mut conn =
+            crate::engine::postgres::primary_of(&address).await.map_err(unusable)?.connect().await.map_err(|e| cannot(place, &e))?;
+        if servers == Servers::MayWork {
+            return Ok(Self::Postgres(conn));
+        }
         for _ in 0..LOOKS {
             let servers: i64 = sqlx::query(SERVERS).fetch_one(&mut conn).await?.try_get(0)?;
             if servers == 0 {

@@ -270,5 +270,23 @@ pub(super) const TABLES: &[Table] = &[
         columns: &[("issuer_id", Id), ("programme", Text), ("submitted", Whole), ("passed", Whole)],
     },
     Table { name: "rate_marks", key: &["way", "key_hash"], columns: &[("way", Text), ("key_hash", Bytes), ("due_at", Whole)] },
+    Table {
+        name: "spent_indexes",
+        key: &["issuer_id", "status_list", "status_index"],
+        columns: &[
+            ("issuer_id", Id),
+            ("status_list", Whole),
+            ("status_index", Whole),
+            ("award_id", Id),
+            ("revision", Whole),
+            ("revoked_at", Whole),
+        ],
+    },
+    Table {
+        name: "lost_attempts",
+        key: &["person_id", "attempt_id"],
+        columns: &[("person_id", Id), ("attempt_id", Id), ("issuer_id", Id), ("programme", Text), ("started_at", Whole)],
+    },
+    Table { name: "journals", key: &["journal"], columns: &[("journal", Bytes), ("length", Whole), ("last_sha256", Bytes)] },
     Table { name: "installation", key: &["name"], columns: &[("name", Text), ("value", Bytes)] },
 ];

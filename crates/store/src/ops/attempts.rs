@@ -15,6 +15,7 @@ use super::{
     Apply, Conn, EngineRow, Row,
     dialect::rows_of,
     jobs::enqueue,
+    keep::owe,
     people::audit,
     programmes::programme_version,
     query,
@@ -32,7 +33,8 @@ const MAKE_STANDING: &str = "INSERT INTO standings (person_id, issuer_id, progra
 const CLAIM_START: &str = "UPDATE standings SET next_start_at = standings.next_start_at WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 \
     AND next_start_at <= $4 AND (passed_version IS NULL OR passed_version <> $5) \
     AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.person_id = $1 AND a.programme = $3 AND a.state = 'open') \
-    AND ($6 < 0 OR (SELECT COUNT(*) FROM attempts a WHERE a.person_id = $1 AND a.issuer_id = $2 AND a.programme = $3 AND a.started_at > $7) < $6)";
+    AND ($6 < 0 OR (SELECT COUNT(*) FROM attempts a WHERE a.person_id = $1 AND a.issuer_id = $2 AND a.programme = $3 AND a.started_at > $7) \
+    + (SELECT COUNT(*) FROM lost_attempts l WHERE l.person_id = $1 AND l.issuer_id = $2 AND l.programme = $3 AND l.started_at > $7) < $6)";
 // The partial unique index decides even where two such updates could both see no open attempt.
 const NEW_ATTEMPT: &str = "INSERT INTO attempts (person_id, attempt_id, issuer_id, programme, programme_version, pool_version, badge_version, rules, draw, holder_name, state, started_at, deadline) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12) ON CONFLICT DO NOTHING";
@@ -114,6 +116,8 @@ const STANDING: &str =
 const OPEN: &str = "SELECT attempt_id FROM attempts WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 AND state = 'open'";
 const STARTS: &str =
     "SELECT COUNT(*), MIN(started_at) FROM attempts WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 AND started_at > $4";
+const LOST_STARTS: &str =
+    "SELECT COUNT(*), MIN(started_at) FROM lost_attempts WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 AND started_at > $4";
 
 async fn standing_of(conn: &mut Conn, learner: Learner, programme: &str, at: UtcMillis) -> Result<Standing, StoreError> {
     let (person, issuer) = (learner.person.0, learner.issuer.0);
@@ -126,9 +130,14 @@ async fn standing_of(conn: &mut Conn, learner: Learner, programme: &str, at: Utc
     }
     let open = query(OPEN).bind(person).bind(issuer).bind(programme).fetch_optional(&mut *conn).await?;
     standing.open = open.map(|r| r.try_get(0).map(AttemptId)).transpose()?;
-    let starts = query(STARTS).bind(person).bind(issuer).bind(programme).bind(year_before(at).0).fetch_one(conn).await?;
-    standing.starts_this_year = small("starts", starts.try_get(0)?)?;
-    standing.oldest_start_this_year = starts.try_get::<Option<i64>>(1)?.map(UtcMillis);
+    let mut starts = 0;
+    for statement in [STARTS, LOST_STARTS] {
+        let row = query(statement).bind(person).bind(issuer).bind(programme).bind(year_before(at).0).fetch_one(&mut *conn).await?;
+        starts += row.try_get::<i64>(0)?;
+        let oldest = row.try_get::<Option<i64>>(1)?.map(UtcMillis);
+        standing.oldest_start_this_year = [standing.oldest_start_this_year, oldest].into_iter().flatten().min();
+    }
+    standing.starts_this_year = small("starts", starts)?;
     Ok(standing)
 }
 
@@ -240,7 +249,7 @@ impl Apply<Conn> for NoteShown {
 
 // Compare-and-set: of two submits at once, one closes the attempt.
 const CLOSE: &str = "UPDATE attempts SET state = 'submitted', submitted_at = $1 WHERE person_id = $2 AND issuer_id = $3 AND attempt_id = $4 AND state = 'open' \
-    RETURNING programme, programme_version, badge_version, rules, holder_name, deadline";
+    RETURNING programme, programme_version, badge_version, rules, holder_name, deadline, started_at";
 const MARKS: &str = "SELECT f.domain, f.options, i.answer_key, r.chosen FROM form_items f \
     JOIN items i ON i.issuer_id = f.issuer_id AND i.programme = f.programme AND i.item_id = f.item_id AND i.version = f.item_version \
     LEFT JOIN responses r ON r.person_id = f.person_id AND r.attempt_id = f.attempt_id AND r.position = f.position \
@@ -276,12 +285,16 @@ impl Apply<Conn> for Submit {
         let content = programme_version(conn, issuer, &programme, &version).await?;
         let domains = content.as_ref().map_or(&[][..], |p| &p.domains);
         let result = outcome(&rules, domains, &marks(self, conn).await?);
-        let retake_at = stand(self, conn, &programme, closed.try_get(2)?, &rules, &result, ended).await?;
+        let (retake_at, fails) = stand(self, conn, &programme, closed.try_get(2)?, &rules, &result, ended).await?;
         let write = query(RESULT).bind(json(&result)?).bind(retake_at.map(|at| at.0)).bind(person).bind(issuer).bind(id);
         write.execute(&mut *conn).await?;
-        if result.passed {
-            award(self, conn, &programme, closed.try_get(2)?, closed.try_get(4)?).await?;
-        }
+        let earned = result.passed && award(self, conn, &programme, closed.try_get(2)?, closed.try_get(4)?).await?;
+        let line = serde_json::json!({
+            "at": self.at, "event": "closed", "person": self.learner.person, "attempt": self.attempt, "programme": programme,
+            "badge_version": closed.try_get::<&str>(2)?, "started_at": closed.try_get::<i64>(6)?, "closed_at": handed_in,
+            "next_start_at": retake_at, "fails": fails, "outcome": result, "award": earned.then_some(self.award),
+        });
+        owe(conn, self.learner.issuer, id, format!("closed/{}", self.attempt), self.at, &line).await?;
         let payload = serde_json::json!({ "programme": programme, "passed": result.passed }).to_string();
         queue(self, conn, "fold-figures", 2, payload, None).await?;
         fail_point!("submit::decided", |_| Err(StoreError::Busy));
@@ -302,7 +315,7 @@ async fn marks(submit: &Submit, conn: &mut Conn) -> Result<Vec<Marked>, StoreErr
     Ok(marks)
 }
 
-/// What the result means for the next start. Answers when that is, after a fail.
+/// What the result means for the next start. Answers when that is, after a fail, and how many fails there are.
 async fn stand(
     submit: &Submit,
     conn: &mut Conn,
@@ -311,28 +324,30 @@ async fn stand(
     rules: &Rules,
     result: &Outcome,
     ended: UtcMillis,
-) -> Result<Option<UtcMillis>, StoreError> {
+) -> Result<(Option<UtcMillis>, u32), StoreError> {
     let (person, issuer) = (submit.learner.person.0, submit.learner.issuer.0);
     if result.passed {
         query(PASSED).bind(badge_version).bind(person).bind(issuer).bind(programme).execute(conn).await?;
-        return Ok(None);
+        return Ok((None, 0));
     }
     let row = query(FAILS).bind(person).bind(issuer).bind(programme).fetch_one(&mut *conn).await?;
     let fails = small::<u32>("fails", row.try_get(0)?)?.saturating_add(1);
     let next = ended.plus_seconds(wait_seconds(rules, fails));
     query(FAILED).bind(next.0).bind(i64::from(fails)).bind(person).bind(issuer).bind(programme).execute(&mut *conn).await?;
     tell(submit, conn, "result-mail", 1).await?;
-    Ok(Some(next))
+    Ok((Some(next), fails))
 }
 
-async fn award(submit: &Submit, conn: &mut Conn, programme: &str, badge_version: &str, name: &str) -> Result<(), StoreError> {
+/// Makes the award, and answers whether there was none before.
+async fn award(submit: &Submit, conn: &mut Conn, programme: &str, badge_version: &str, name: &str) -> Result<bool, StoreError> {
     let (person, issuer) = (submit.learner.person.0, submit.learner.issuer.0);
     let new = query(NEW_AWARD).bind(person).bind(submit.award.0).bind(issuer).bind(programme).bind(badge_version);
     let new = new.bind(submit.attempt.0).bind(submit.badge_id.as_str()).bind(name).bind(submit.at.0).execute(&mut *conn).await?;
     if new.rows_affected() == 0 {
-        return Ok(());
+        return Ok(false);
     }
-    tell(submit, conn, "issue", 0).await
+    tell(submit, conn, "issue", 0).await?;
+    Ok(true)
 }
 
 async fn tell(submit: &Submit, conn: &mut Conn, kind: &'static str, job: usize) -> Result<(), StoreError> {
@@ -419,6 +434,7 @@ pub(super) const STATEMENTS: &[&[&str]] = &[&[
     STANDING,
     OPEN,
     STARTS,
+    LOST_STARTS,
     ATTEMPT,
     ATTEMPTS,
     QUESTIONS,

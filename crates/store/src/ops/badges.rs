@@ -3,13 +3,14 @@
 use assay_core::{
     UtcMillis,
     badge::Visibility,
-    ids::{AwardId, Learner, PersonId},
+    ids::{AwardId, JobId, Learner, PersonId},
 };
 use uuid::Uuid;
 
 use super::{
     Apply, Conn, EngineRow, Row,
     jobs::enqueue,
+    keep::REVOKE_SPENT,
     people::audit,
     programmes::programme_version,
     query,
@@ -18,7 +19,10 @@ use super::{
 use crate::{
     StoreError,
     commands::{BadgeSet, Intent, NewJob, RecordIntent, Revoke, SetBadge, StoreCredential},
-    queries::{AwardForIssue, Badge, BadgeById, BadgesOf, IssueFacts, PublicPage, RevokedEntry, RevokedIndexes, RevokedOf, WhereToMail},
+    queries::{
+        AwardForIssue, Badge, BadgeById, BadgesOf, IssueFacts, PublicPage, RevokedBy, RevokedEntry, RevokedIndexes, RevokedOf, WhereToMail,
+        WhoseAward,
+    },
 };
 
 /// The one select of a badge, with the part that chooses which.
@@ -153,7 +157,20 @@ impl Apply<Conn> for Revoke {
         };
         let (award, person): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
         query(REVOKE_CREDENTIALS).bind(self.act.at.0).bind(person).bind(award).bind(self.issuer.0).execute(&mut *conn).await?;
+        query(REVOKE_SPENT).bind(self.act.at.0).bind(award).bind(self.issuer.0).bind(i64::MAX).execute(&mut *conn).await?;
         audit(conn, self.issuer, &self.act, "revoke", self.badge_id.as_str(), &self.reason).await?;
+        // The journal is owed a line, whoever is killed now. The caller writes it at once and drops this job, if it is not killed.
+        let owed = serde_json::json!({ "award": award, "person": person }).to_string();
+        let owed = NewJob {
+            // The audit line's id is no other job's.
+            id: JobId(self.act.row.0),
+            kind: "journal-revoked",
+            dedup: format!("{award}/revoked"),
+            payload: owed,
+            person: None,
+            run_at: self.act.at.plus_seconds(60),
+        };
+        enqueue(conn, self.issuer, &owed).await?;
         let payload = serde_json::json!({ "badge": self.badge_id, "person": person }).to_string();
         let (dedup, person) = (award.to_string(), Some(PersonId(person)));
         let job = NewJob { id: self.job, kind: "revoked-mail", dedup, payload, person, run_at: self.act.at };
@@ -164,7 +181,8 @@ impl Apply<Conn> for Revoke {
 
 const NEW_INTENT: &str = "INSERT INTO credential_intents (award_id, kind, revision, issuer_id, person_id, status_list, status_index, unsigned, verification_method, intended_at) \
     SELECT w.award_id, $2, $3, w.issuer_id, w.person_id, $6, $7, $8, $9, $10 FROM awards w \
-    WHERE w.award_id = $1 AND w.issuer_id = $4 AND w.person_id = $5 AND w.withdrawn_at IS NULL ON CONFLICT DO NOTHING";
+    WHERE w.award_id = $1 AND w.issuer_id = $4 AND w.person_id = $5 AND w.withdrawn_at IS NULL \
+    AND NOT EXISTS (SELECT 1 FROM spent_indexes s WHERE s.issuer_id = $4 AND s.status_list = $6 AND s.status_index = $7) ON CONFLICT DO NOTHING";
 const INTENT: &str = "SELECT status_list, status_index, unsigned, verification_method, intended_at FROM credential_intents \
     WHERE person_id = $1 AND award_id = $2 AND kind = $3 AND revision = $4 AND issuer_id = $5";
 const COUNT_INDEX: &str = "INSERT INTO status_lists (issuer_id, status_list, used) VALUES ($1, $2, 1) \
@@ -215,6 +233,8 @@ impl Apply<Conn> for StoreCredential {
         let earlier = query(REVOKE_EARLIER).bind(self.at.0).bind(self.person.0).bind(self.award.0).bind(self.kind);
         let earlier = earlier.bind(self.revision).bind(self.issuer.0);
         earlier.execute(&mut *conn).await?;
+        let spent = query(REVOKE_SPENT).bind(self.at.0).bind(self.award.0).bind(self.issuer.0).bind(self.revision);
+        spent.execute(&mut *conn).await?;
         match &self.mail {
             Some(mail) => enqueue(conn, self.issuer, mail).await,
             None => Ok(()),
@@ -252,6 +272,9 @@ impl Apply<Conn> for AwardForIssue {
     }
 }
 
+const AWARD_REVOKED: &str = "SELECT revoked_at, withdrawn_at FROM awards WHERE person_id = $1 AND award_id = $2 AND issuer_id = $3";
+const REVOKED_SPENT: &str = "SELECT revision, status_list, status_index FROM spent_indexes WHERE award_id = $1 AND issuer_id = $2 AND revoked_at IS NOT NULL \
+    ORDER BY revision, status_list, status_index";
 const REVOKED_OF: &str = "SELECT c.revision, i.status_list, i.status_index FROM credentials c \
     JOIN credential_intents i ON i.person_id = c.person_id AND i.award_id = c.award_id AND i.kind = c.kind AND i.revision = c.revision \
     WHERE c.person_id = $1 AND c.award_id = $2 AND c.issuer_id = $3 AND c.revoked_at IS NOT NULL ORDER BY c.revision";
@@ -260,9 +283,29 @@ impl Apply<Conn> for RevokedOf {
     type Out = Vec<RevokedEntry>;
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<RevokedEntry>, StoreError> {
-        let rows = query(REVOKED_OF).bind(self.person.0).bind(self.award.0).bind(self.issuer.0).fetch_all(conn).await?;
-        let entry = |r: &EngineRow| Ok(RevokedEntry { revision: r.try_get(0)?, status_list: r.try_get(1)?, status_index: r.try_get(2)? });
-        rows.iter().map(entry).collect()
+        let rows = query(REVOKED_OF).bind(self.person.0).bind(self.award.0).bind(self.issuer.0).fetch_all(&mut *conn).await?;
+        let award = query(AWARD_REVOKED).bind(self.person.0).bind(self.award.0).bind(self.issuer.0).fetch_optional(&mut *conn).await?;
+        let by = match award {
+            Some(row) if row.try_get::<Option<i64>>(0)?.is_some() => RevokedBy::Operator,
+            Some(row) if row.try_get::<Option<i64>>(1)?.is_some() => RevokedBy::Holder,
+            _ => RevokedBy::Revision,
+        };
+        // Credentials that only the journal knew are revoked with their award, and the journal hears of that, too.
+        let spent = query(REVOKED_SPENT).bind(self.award.0).bind(self.issuer.0).fetch_all(conn).await?;
+        let entry =
+            |r: &EngineRow| Ok(RevokedEntry { by, revision: r.try_get(0)?, status_list: r.try_get(1)?, status_index: r.try_get(2)? });
+        rows.iter().chain(&spent).map(entry).collect()
+    }
+}
+
+const WHOSE: &str = "SELECT person_id FROM awards WHERE issuer_id = $1 AND award_id = $2";
+
+impl Apply<Conn> for WhoseAward {
+    type Out = Option<PersonId>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Option<PersonId>, StoreError> {
+        let row = query(WHOSE).bind(self.issuer.0).bind(self.award.0).fetch_optional(conn).await?;
+        row.map(|row| Ok(PersonId(row.try_get(0)?))).transpose()
     }
 }
 
@@ -271,6 +314,8 @@ const REVOKED: &str = "SELECT i.status_index FROM credentials c \
     JOIN credential_intents i ON i.person_id = c.person_id AND i.award_id = c.award_id AND i.kind = c.kind AND i.revision = c.revision \
     WHERE c.issuer_id = $1 AND c.revoked_at IS NOT NULL AND i.status_list = $2";
 
+const SPENT_REVOKED: &str = "SELECT status_index FROM spent_indexes WHERE issuer_id = $1 AND status_list = $2 AND revoked_at IS NOT NULL";
+
 impl Apply<Conn> for RevokedIndexes {
     type Out = Option<Vec<i64>>;
 
@@ -278,7 +323,8 @@ impl Apply<Conn> for RevokedIndexes {
         if query(LIST_EXISTS).bind(self.issuer.0).bind(self.status_list).fetch_optional(&mut *conn).await?.is_none() {
             return Ok(None);
         }
-        let rows = query(REVOKED).bind(self.issuer.0).bind(self.status_list).fetch_all(conn).await?;
+        let mut rows = query(REVOKED).bind(self.issuer.0).bind(self.status_list).fetch_all(&mut *conn).await?;
+        rows.extend(query(SPENT_REVOKED).bind(self.issuer.0).bind(self.status_list).fetch_all(conn).await?);
         rows.iter().map(|r| r.try_get(0)).collect::<Result<_, _>>().map(Some)
     }
 }
@@ -305,6 +351,10 @@ pub(super) const STATEMENTS: &[&[&str]] = &[&[
     ADDRESS,
     NEWEST_LIST,
     REVOKED_OF,
+    AWARD_REVOKED,
+    REVOKED_SPENT,
+    WHOSE,
     LIST_EXISTS,
     REVOKED,
+    SPENT_REVOKED,
 ]];

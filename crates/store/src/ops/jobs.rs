@@ -8,7 +8,9 @@ use assay_core::{
 use super::{Apply, Conn, Row, dialect::skip_locked, query, rows::small};
 use crate::{
     StoreError,
-    commands::{Enqueue, FinishJob, FoldExposure, FoldFigures, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob},
+    commands::{
+        Enqueue, FinishJob, FoldExposure, FoldFigures, Forgettable, Lane, LeaseJobs, LeasedJob, NewJob, Prune, ReleaseLeases, RetryJob,
+    },
     queries::{JobCounts, JobFigures, JobState},
 };
 
@@ -34,7 +36,7 @@ impl Apply<Conn> for Enqueue {
 const LEASE: &str = concat!(
     "UPDATE jobs SET leased_until = $1, lease_owner = $2, tries = jobs.tries + 1 WHERE job_id IN \
      (SELECT job_id FROM jobs WHERE done_at IS NULL AND run_at <= $3 AND (leased_until IS NULL OR leased_until <= $3) \
-     AND CASE WHEN kind = 'mail' THEN 1 ELSE 0 END = $5 ORDER BY run_at LIMIT $4",
+     AND CASE WHEN kind = 'mail' THEN 1 WHEN kind = 'journal' THEN 2 ELSE 0 END = $5 ORDER BY run_at LIMIT $4",
     skip_locked!(),
     ") AND done_at IS NULL AND (leased_until IS NULL OR leased_until <= $3) RETURNING job_id, issuer_id, kind, payload, tries, run_at"
 );
@@ -44,12 +46,11 @@ impl Apply<Conn> for LeaseJobs {
 
     async fn apply(&self, conn: &mut Conn) -> Result<Vec<LeasedJob>, StoreError> {
         let until = self.at.plus_seconds(self.lease_seconds);
-        let query = query(LEASE)
-            .bind(until.0)
-            .bind(&self.owner)
-            .bind(self.at.0)
-            .bind(i64::from(self.limit))
-            .bind(i64::from(self.lane == Lane::Mail));
+        let query = query(LEASE).bind(until.0).bind(&self.owner).bind(self.at.0).bind(i64::from(self.limit)).bind(match self.lane {
+            Lane::Work => 0_i64,
+            Lane::Mail => 1,
+            Lane::Journal => 2,
+        });
         let mut jobs = Vec::new();
         for row in query.fetch_all(conn).await? {
             let tries: u32 = small("tries", row.try_get(4)?)?;
@@ -75,7 +76,7 @@ impl Apply<Conn> for ReleaseLeases {
 }
 
 // Only whoever holds the lease: a worker that was too slow leaves the job to the one that took it over.
-const FINISH: &str = "UPDATE jobs SET done_at = $1, payload = '', leased_until = NULL, last_error = NULL WHERE job_id = $2 AND lease_owner = $3 AND done_at IS NULL";
+pub(super) const FINISH: &str = "UPDATE jobs SET done_at = $1, payload = '', leased_until = NULL, last_error = NULL WHERE job_id = $2 AND lease_owner = $3 AND done_at IS NULL";
 
 impl Apply<Conn> for FinishJob {
     type Out = ();
@@ -129,24 +130,30 @@ impl Apply<Conn> for FoldFigures {
     }
 }
 
-/// Each binds one moment: now, and for the jobs a month ago.
+/// Each binds a moment and most rows, in the order of `Forgettable::ALL`. What was prolonged meanwhile stays.
 const PRUNE: [&str; 5] = [
-    "DELETE FROM kept_waits WHERE next_start_at <= $1",
-    "DELETE FROM sessions WHERE expires_at <= $1",
-    "DELETE FROM sign_in_links WHERE expires_at <= $1",
-    "DELETE FROM rate_marks WHERE due_at <= $1",
-    "DELETE FROM jobs WHERE done_at IS NOT NULL AND done_at <= $1",
+    "DELETE FROM kept_waits WHERE next_start_at <= $1 AND (issuer_id, address_mac, programme) IN \
+     (SELECT issuer_id, address_mac, programme FROM kept_waits WHERE next_start_at <= $1 LIMIT $2)",
+    "DELETE FROM sessions WHERE expires_at <= $1 AND token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM sign_in_links WHERE expires_at <= $1 AND token_hash IN (SELECT token_hash FROM sign_in_links WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM rate_marks WHERE due_at <= $1 AND (way, key_hash) IN (SELECT way, key_hash FROM rate_marks WHERE due_at <= $1 LIMIT $2)",
+    "DELETE FROM jobs WHERE done_at IS NOT NULL AND done_at <= $1 AND job_id IN \
+     (SELECT job_id FROM jobs WHERE done_at IS NOT NULL AND done_at <= $1 LIMIT $2)",
 ];
 
 impl Apply<Conn> for Prune {
-    type Out = ();
+    type Out = u64;
 
-    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        let month_ago = self.at.plus_seconds(-30 * DAY_SECONDS);
-        for (statement, moment) in PRUNE.into_iter().zip([self.at, self.at, self.at, self.at, month_ago]) {
-            query(statement).bind(moment.0).execute(&mut *conn).await?;
-        }
-        Ok(())
+    async fn apply(&self, conn: &mut Conn) -> Result<u64, StoreError> {
+        let [waits, sessions, links, marks, jobs] = PRUNE;
+        let (statement, moment) = match self.what {
+            Forgettable::Waits => (waits, self.at),
+            Forgettable::Sessions => (sessions, self.at),
+            Forgettable::Links => (links, self.at),
+            Forgettable::Marks => (marks, self.at),
+            Forgettable::Jobs => (jobs, self.at.plus_seconds(-30 * DAY_SECONDS)),
+        };
+        Ok(query(statement).bind(moment.0).bind(i64::from(self.most)).execute(conn).await?.rows_affected())
     }
 }
 

@@ -9,6 +9,7 @@ mod answers;
 mod attempts;
 mod badges;
 mod jobs;
+mod keep;
 mod people;
 mod programmes;
 mod rows;
@@ -23,6 +24,7 @@ pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {
         ("attempts", attempts::STATEMENTS),
         ("badges", badges::STATEMENTS),
         ("jobs", jobs::STATEMENTS),
+        ("keep", keep::STATEMENTS),
         ("people", people::STATEMENTS),
         ("programmes", programmes::STATEMENTS),
         ("shared", shared::STATEMENTS),

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     Apply, Conn, EngineRow, Row,
     jobs::enqueue,
+    keep::owe,
     query,
     rows::{from_json, small},
 };
@@ -242,7 +243,7 @@ impl Apply<Conn> for Audit {
     }
 }
 
-const OPEN_ATTEMPTS: &str = "SELECT a.programme, a.rules, s.fails FROM attempts a JOIN standings s ON s.person_id = a.person_id AND s.programme = a.programme \
+const OPEN_ATTEMPTS: &str = "SELECT a.programme, a.rules, s.fails, a.attempt_id, a.badge_version, a.started_at FROM attempts a JOIN standings s ON s.person_id = a.person_id AND s.programme = a.programme \
     WHERE a.person_id = $1 AND a.issuer_id = $2 AND a.state = 'open'";
 const FAIL_OPEN: &str =
     "UPDATE standings SET next_start_at = $1, fails = standings.fails + 1 WHERE person_id = $2 AND issuer_id = $3 AND programme = $4";
@@ -253,8 +254,16 @@ async fn fail_open_attempts(conn: &mut Conn, learner: Learner, at: UtcMillis) ->
     for row in query(OPEN_ATTEMPTS).bind(person).bind(issuer).fetch_all(&mut *conn).await? {
         let rules: Rules = from_json("rules", row.try_get::<&str>(1)?)?;
         let fails: u32 = small("fails", row.try_get(2)?)?;
-        let next = at.whole_second().plus_seconds(wait_seconds(&rules, fails.saturating_add(1)));
+        let fails = fails.saturating_add(1);
+        let next = at.whole_second().plus_seconds(wait_seconds(&rules, fails));
         query(FAIL_OPEN).bind(next.0).bind(person).bind(issuer).bind(row.try_get::<&str>(0)?).execute(&mut *conn).await?;
+        let attempt: Uuid = row.try_get(3)?;
+        let line = serde_json::json!({
+            "at": at, "event": "closed", "person": person, "attempt": attempt, "programme": row.try_get::<&str>(0)?,
+            "badge_version": row.try_get::<&str>(4)?, "started_at": row.try_get::<i64>(5)?, "closed_at": at.whole_second(),
+            "next_start_at": next, "fails": fails, "outcome": null, "award": null,
+        });
+        owe(conn, learner.issuer, attempt, format!("closed/{attempt}"), at, &line).await?;
     }
     Ok(())
 }
@@ -281,6 +290,7 @@ const ERASE: &[&str] = &[
     "DELETE FROM responses WHERE person_id = $1 AND issuer_id = $2 AND $3 = $3",
     "UPDATE attempts SET holder_name = '', state = 'submitted', submitted_at = COALESCE(submitted_at, $3) WHERE person_id = $1 AND issuer_id = $2",
     "UPDATE credentials SET document = NULL, revoked_at = COALESCE(revoked_at, $3) WHERE person_id = $1 AND issuer_id = $2",
+    "UPDATE spent_indexes SET revoked_at = COALESCE(revoked_at, $3) WHERE issuer_id = $2 AND award_id IN (SELECT award_id FROM awards WHERE person_id = $1)",
     "UPDATE credential_intents SET unsigned = '' WHERE person_id = $1 AND issuer_id = $2 AND $3 = $3",
     "UPDATE awards SET holder_name = NULL, revoked_reason = NULL, withdrawn_at = $3 WHERE person_id = $1 AND issuer_id = $2 AND withdrawn_at IS NULL",
     "UPDATE jobs SET payload = '', last_error = NULL, done_at = COALESCE(done_at, $3) WHERE person_id = $1 AND issuer_id = $2",
@@ -309,6 +319,8 @@ impl Apply<Conn> for Erase {
             let job = NewJob { id: JobId(award), kind: "journal-revoked", dedup, payload, person: None, run_at: self.act.at };
             enqueue(conn, self.learner.issuer, &job).await?;
         }
+        let line = serde_json::json!({ "at": self.act.at, "event": "erased", "person": person });
+        owe(conn, self.learner.issuer, person, format!("erased/{person}"), self.act.at, &line).await?;
         // Everything that begins so: `0` is the character after `/`.
         let (from, to) = (format!("sign-in/{}/", hex(&self.address_mac)), format!("sign-in/{}0", hex(&self.address_mac)));
         query(ERASE_SIGN_IN_MAILS).bind(at).bind(from).bind(to).bind(issuer).execute(&mut *conn).await?;

@@ -5,7 +5,8 @@ use assay_core::UtcMillis;
 use super::{Apply, Conn, Row, query};
 use crate::{
     StoreError,
-    commands::{Agree, TakeTurn},
+    commands::{Agree, AgreeAnew, TakeTurn},
+    queries::Agreed,
 };
 
 // GCRA in one statement: a use moves the due time on by its cost, $5; whoever finds it later than $6 came too often and changes nothing.
@@ -42,6 +43,26 @@ impl Apply<Conn> for Agree {
     }
 }
 
+impl Apply<Conn> for Agreed {
+    type Out = Option<Vec<u8>>;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = query(AGREED).bind(self.name).fetch_optional(conn).await?;
+        row.map(|row| row.try_get(0)).transpose()
+    }
+}
+
+const AGREE_ANEW: &str = "UPDATE installation SET value = $1 WHERE name = $2 AND value = $3";
+
+impl Apply<Conn> for AgreeAnew {
+    type Out = bool;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<bool, StoreError> {
+        let done = query(AGREE_ANEW).bind(&self.value).bind(self.name).bind(&self.from).execute(conn).await?;
+        Ok(done.rows_affected() > 0)
+    }
+}
+
 /// Every statement of this file, for the test that prepares them on both engines.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&[&str]] = &[&[TAKE, DUE, AGREE, AGREED]];
+pub(super) const STATEMENTS: &[&[&str]] = &[&[TAKE, DUE, AGREE, AGREED, AGREE_ANEW]];

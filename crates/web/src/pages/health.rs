@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub trait Vitals: Send + Sync {
     /// The worker after the answers: does it work?
     fn worker(&self) -> Result<(), String>;
+    /// Do journal and database agree? Where they do not, badges and mails wait.
+    fn journal(&self) -> Result<(), String>;
     /// Can the clock be trusted?
     fn clock(&self) -> Result<(), String>;
 }
@@ -37,7 +39,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
     let (reads, writes) = tokio::join!(reads(&app), writes(&app));
     let mut checks = vec![("reads", reads), ("durable_writes", writes)];
     if let Some(vitals) = app.vitals() {
-        checks.extend([("worker", vitals.worker()), ("clock", vitals.clock())]);
+        checks.extend([("worker", vitals.worker()), ("journal", vitals.journal()), ("clock", vitals.clock())]);
     }
     let ready = checks.iter().all(|(_, check)| check.is_ok());
     let words = |(name, check): (&str, Result<(), String>)| (name.to_owned(), Value::from(check.err().unwrap_or_else(|| "ok".to_owned())));
@@ -68,12 +70,20 @@ async fn reads(app: &App) -> Result<(), String> {
 
 /// Something was written through to the disk in the last seconds.
 async fn writes(app: &App) -> Result<(), String> {
-    // One at a time; whoever waits takes the same answer.
-    let mut proved = app.proved().lock().await;
+    // One at a time; whoever waits takes the same answer. A proof that hangs is waited for by all who ask, and none is begun beside it.
+    let Ok(mut proved) = timeout(PATIENCE, app.proved().lock_owned()).await else {
+        return Err(format!("no answer from the database for more than {} s", PATIENCE.as_secs()));
+    };
     if proved.is_some_and(|at| at.elapsed() < PROVE_EVERY) {
         return Ok(());
     }
-    in_time(app.store.run(ProveDurable { issuer: app.issuer_id, mark: app.chance.bytes() })).await?;
-    *proved = Some(Instant::now());
-    Ok(())
+    let proving = app.store.clone();
+    let prove = ProveDurable { issuer: app.issuer_id, mark: app.chance.bytes() };
+    // In a task of its own, which keeps the lock until it knows.
+    let proof = tokio::spawn(async move {
+        proving.run(prove).await?;
+        *proved = Some(Instant::now());
+        Ok(())
+    });
+    in_time(async { proof.await.unwrap_or(Err(StoreError::Closed)) }).await
 }

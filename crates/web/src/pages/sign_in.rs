@@ -3,7 +3,6 @@
 
 use askama::Template;
 use assay_core::{
-    chance::keyed_seed,
     entry::normalise_address,
     ids::{PersonId, Secret128},
     mail::Mail,
@@ -156,7 +155,7 @@ pub(crate) async fn confirm(State(app): State<App>, place: Place, visitor: Visit
 
 /// Keyed hash of an address: by it a wait outlives an erased account.
 pub(crate) fn address_mac(app: &App, address: &str) -> TokenHash {
-    keyed_seed(&app.secret, &[b"address", address.as_bytes()])
+    assay_core::entry::address_mac(&app.secret, address)
 }
 
 /// `POST /sign-in/{token}`.

@@ -1,0 +1,263 @@
+//! `assay doctor`: is this installation well? One line for each thing that it needs: ok, or what is wrong and what to do.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use assay_badge::SigningKey;
+use assay_core::{Clock, chance::keyed_seed, ids::IssuerId};
+use assay_jobs::{FileJournal, Journal, SmtpMailer};
+use assay_store::{
+    Store, StoreError,
+    commands::EnsureIssuer,
+    keeping::{own_schema, schema_of},
+    queries::{Agreed, IsHalfFilled, NewestKey, NewestTime},
+};
+
+use crate::{
+    demo,
+    failure::Failure,
+    folder::DataFolder,
+    out, packs, reconcile, serve,
+    settings::Settings,
+    system::{SystemChance, SystemClock},
+};
+
+/// A disk with less room than this is nearly full.
+const ROOM: u64 = 1024 * 1024 * 1024;
+/// How much earlier than something that is known a clock may be.
+const BEHIND_SECONDS: i64 = 300;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(clap::Args)]
+#[command(after_help = "It may be asked while the server works.\n\nExit status: 0 all is well; 1 something is wrong; 64 wrong usage.")]
+pub(crate) struct Args {
+    /// The server's settings file.
+    #[arg(long, value_name = "FILE", default_value = "assay.toml", conflicts_with = "data")]
+    config: PathBuf,
+    /// The data folder itself, such as a demonstration's: then mail and addresses are not asked about.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+}
+
+/// What was found about one thing: good words, or what is wrong and what to do.
+type Finding = Result<String, String>;
+
+#[derive(Default)]
+struct Chart {
+    wrong: usize,
+}
+
+impl Chart {
+    fn note(&mut self, what: &str, finding: Finding) {
+        match finding {
+            Ok(words) => out::line(format_args!("ok     {what:11} {words}")),
+            Err(words) => {
+                self.wrong += 1;
+                out::line(format_args!("WRONG  {what:11} {words}"));
+            }
+        }
+    }
+}
+
+/// Runs the subcommand.
+pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let mut chart = Chart::default();
+    match &args.data {
+        Some(root) => installation(&mut chart, root, None).await,
+        None => match Settings::read(&args.config) {
+            Ok(settings) => {
+                chart.note("settings", Ok(args.config.display().to_string()));
+                chart.note("programmes", programmes(&settings));
+                installation(&mut chart, &settings.data.clone(), Some(&settings)).await;
+                chart.note("mail", mail(&settings).await);
+                chart.note("server", answers("listen", &format!("http://{}/readyz", settings.listen)));
+                chart.note("address", answers("public_url", &format!("{}/healthz", settings.public_url)));
+            }
+            Err(error) => chart.note("settings", Err(error.to_string())),
+        },
+    }
+    Ok(if chart.wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn programmes(settings: &Settings) -> Finding {
+    let loaded = settings.packs.iter().map(|folder| packs::load(folder).map(|pack| pack.programme.id)).collect::<Result<Vec<_>, _>>();
+    loaded.map(|ids| ids.join(", ")).map_err(|e| e.to_string())
+}
+
+/// What lies on this machine: folder, keys, disk, database, clock, journal.
+async fn installation(chart: &mut Chart, root: &Path, settings: Option<&Settings>) {
+    let (folder, slug) = match DataFolder::claimed(root) {
+        Ok(found) => found,
+        Err(error) => return chart.note("data folder", Err(error.to_string())),
+    };
+    let other = settings.filter(|settings| settings.issuer_slug != slug);
+    chart.note(
+        "data folder",
+        match other {
+            None => Ok(format!("{}, of the issuer “{slug}”", root.display())),
+            Some(settings) => {
+                Err(format!("{} belongs to the issuer “{slug}”, and the settings say “{}”", root.display(), settings.issuer_slug))
+            }
+        },
+    );
+    chart.note("disk", disk(root));
+    let keys = keys(&folder);
+    chart.note(
+        "keys",
+        keys.as_ref().map(|_| "the signing key is in the key history; nobody else can read the secrets".to_owned()).map_err(Clone::clone),
+    );
+    let store = match database(&folder, settings).await {
+        Ok((store, words)) => {
+            chart.note("database", Ok(words));
+            store
+        }
+        Err(words) => return chart.note("database", Err(words)),
+    };
+    if let Err(error) = inside(chart, &store, &folder, slug, keys.ok()).await {
+        chart.note("database", Err(error.to_string()));
+    }
+    store.close().await;
+}
+
+/// What only the database can tell.
+async fn inside(chart: &mut Chart, store: &Store, folder: &DataFolder, slug: String, key: Option<SigningKey>) -> Result<(), Failure> {
+    let now = SystemClock.now().plus_seconds(demo::moved_seconds(folder));
+    let issuer = store.run(EnsureIssuer { slug, id: IssuerId::random(&SystemChance), at: now }).await?;
+    let newest = store.read(NewestTime { issuer }).await?.max(FileJournal::new(folder.journal()).newest());
+    chart.note(
+        "clock",
+        match newest.filter(|newest| now.plus_seconds(BEHIND_SECONDS) < *newest) {
+            None => Ok(now.rfc3339()),
+            Some(newest) => Err(format!(
+                "it says {}, and something was noted at {}: nothing is signed until it is right. Set it (timedatectl), and let a time server keep it",
+                now.rfc3339(),
+                newest.rfc3339()
+            )),
+        },
+    );
+    if let Some(key) = key {
+        let secret = folder.secret("server.secret", &SystemChance)?;
+        let last = store.read(NewestKey { issuer }).await?;
+        let multibase = key.public_multibase();
+        let other = last.filter(|(method, _)| !method.ends_with(&multibase) && !known(folder, method));
+        let node =
+            store.read(Agreed { name: "server.secret" }).await?.filter(|agreed| *agreed != keyed_seed(&secret, &[b"node", &[]]).to_vec());
+        chart.note(
+            "signatures",
+            match (other, node) {
+                (Some((method, at)), _) => Err(format!(
+                    "the newest badge ({}) was signed by {method}, which is not in the key history of this folder: the keys are another installation's. \
+                     Bring the right ones from a backup",
+                    at.day()
+                )),
+                (None, Some(_)) => Err("the other nodes have another keys/server.secret; copy the folder `keys` from one of them".to_owned()),
+                (None, None) => Ok("the keys are those that the database knows".to_owned()),
+            },
+        );
+    }
+    let words = reconcile::disagreement(store, issuer, folder, now).await?;
+    chart.note("journal", words.map_or(Ok("journal and database agree".to_owned()), Err));
+    Ok(())
+}
+
+/// Whether a key is one of this folder's history.
+fn known(folder: &DataFolder, method: &str) -> bool {
+    let names = [serve::HISTORY, demo::HISTORY];
+    names.into_iter().any(|name| {
+        folder
+            .history(name)
+            .ok()
+            .flatten()
+            .is_some_and(|history| history.keys.iter().any(|key| method.ends_with(&key.public_key_multibase)))
+    })
+}
+
+/// The secrets, as far as they can be judged by themselves.
+fn keys(folder: &DataFolder) -> Result<SigningKey, String> {
+    for name in ["signing.key", "server.secret"] {
+        if !folder.root().join("keys").join(name).exists() {
+            return Err(format!(
+                "{}/keys/{name} is missing: bring it from a backup. A server that starts now makes a new one, which cannot stand in for it",
+                folder.root().display()
+            ));
+        }
+        folder.secret(name, &SystemChance).map_err(|e| e.to_string())?;
+    }
+    let key = SigningKey::from_seed(folder.secret("signing.key", &SystemChance).map_err(|e| e.to_string())?);
+    if known(folder, &key.public_multibase()) {
+        return Ok(key);
+    }
+    Err("keys/signing.key is not in the key history (issuer-keys.json): badges it signs cannot be verified. Bring both from one backup"
+        .to_owned())
+}
+
+#[cfg(unix)]
+fn disk(root: &Path) -> Finding {
+    let probe = tempfile::Builder::new().prefix(".assay-doctor-").tempfile_in(root).and_then(|file| file.as_file().sync_all());
+    probe.map_err(|e| {
+        format!("nothing can be written in {} ({e}): give it to the server's user, make room, or mend the disk", root.display())
+    })?;
+    let found = rustix::fs::statvfs(root).map_err(|e| format!("{}: {e}", root.display()))?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let words = format!("{} MB free, and a file was written through", free / 1_000_000);
+    if free < ROOM { Err(format!("only {words}: make room, or people's answers will be refused")) } else { Ok(words) }
+}
+
+#[cfg(not(unix))]
+fn disk(root: &Path) -> Finding {
+    let probe = tempfile::Builder::new().prefix(".assay-doctor-").tempfile_in(root).and_then(|file| file.as_file().sync_all());
+    probe.map(|()| "a file was written through".to_owned()).map_err(|e| format!("nothing can be written in {} ({e})", root.display()))
+}
+
+/// Opens it as the server would, which asserts that commits are durable; but changes no schema.
+async fn database(folder: &DataFolder, settings: Option<&Settings>) -> Result<(Store, String), String> {
+    let store = match settings.filter(|settings| settings.server.is_some()) {
+        Some(settings) => settings.open_store(folder).await.map_err(|e| e.to_string())?,
+        None => {
+            let file = folder.database();
+            let schema = schema_of(&file).await.map_err(|e| e.to_string())?;
+            if schema != own_schema() {
+                return Err(format!(
+                    "its schema is {schema}, and this program works with {}: {}",
+                    own_schema(),
+                    if schema < own_schema() { "start the server once, which brings it up to date" } else { "use the newer program" }
+                ));
+            }
+            Store::open_sqlite(&file).await.map_err(|e| e.to_string())?
+        }
+    };
+    if store.read(IsHalfFilled {}).await.map_err(|e: StoreError| e.to_string())? {
+        store.close().await;
+        return Err(Failure::half_filled().to_string());
+    }
+    let engine = if store.is_alone() { "embedded" } else { "PostgreSQL" };
+    Ok((store, format!("{engine}, schema {}; what it acknowledges survives a power cut", own_schema())))
+}
+
+async fn mail(settings: &Settings) -> Finding {
+    let mailer = SmtpMailer::new(&settings.smtp_url, &settings.smtp_from)?;
+    let greeted = tokio::time::timeout(PATIENCE * 2, mailer.greet()).await;
+    let greeted = greeted.unwrap_or_else(|_| Err("it did not answer in time".to_owned()));
+    let way_out = "look at [smtp] in the settings, and whether this machine may reach it";
+    greeted
+        .map(|()| "the mail server greets, and takes the password if there is one".to_owned())
+        .map_err(|e| format!("the mail server: {e}; {way_out}"))
+}
+
+/// Whether a server answers there, certificate and all.
+fn answers(setting: &str, url: &str) -> Finding {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).timeout_global(Some(PATIENCE)).proxy(None);
+    match config.build().new_agent().get(url).call() {
+        Ok(answer) if answer.status() == 200 => Ok(format!("{url} answers")),
+        Ok(mut answer) => {
+            let words = answer.body_mut().read_to_string().unwrap_or_default();
+            Err(format!("{url} answers {}: {}", answer.status().as_u16(), words.trim().chars().take(400).collect::<String>()))
+        }
+        Err(error) => {
+            Err(format!("{url} does not answer ({error}): start the server, or look at `{setting}`, the proxy and its certificate"))
+        }
+    }
+}

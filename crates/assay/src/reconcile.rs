@@ -1,0 +1,318 @@
+//! `assay reconcile`: holds a database against the journals, and makes good what it does not know. `assay restore` does the same; a
+//! server only compares, and signs and mails nothing where the two do not agree.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use assay_core::{
+    UtcMillis,
+    entry::address_mac,
+    ids::{IssuerId, Learner, RowId, Secret128},
+};
+use assay_jobs::{Entry, Event, FileJournal, Journal, ReadError, Reading, extends, facts, read};
+use assay_store::{
+    Store,
+    commands::{Act, Audit, BeginList, Erase, Fact, JournalPosition, NoteJournals, Reconcile, Settled},
+    queries::{Compare, JournalPositions, WhereToMail},
+};
+
+use crate::{
+    archive::{hex, journals},
+    beside::{Beside, Where},
+    failure::Failure,
+    folder::DataFolder,
+    out,
+    system::SystemChance,
+};
+
+/// Facts in one transaction.
+const FACTS: usize = 256;
+/// Most credentials that are named one by one.
+const NAMED: usize = 200;
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Stop the server first. Running it again changes nothing.\n\nExit status: 0 journal and database agree now; 1 not done; 64 wrong usage."
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    place: Where,
+    /// A journal to go by (journal/signing.jsonl of the machine that was lost, or of another node). May be given several times.
+    #[arg(long, value_name = "FILE")]
+    journal: Vec<PathBuf>,
+    /// Go on although the newest journal is lost: what happened since is forgotten, and new badges go into a fresh status list.
+    #[arg(long)]
+    journal_lost: bool,
+}
+
+/// Runs the subcommand.
+pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let beside = args.place.open().await?;
+    let _held = beside.folder.lock()?;
+    let done = async {
+        take_journals(beside.folder.root(), &args.journal, args.journal_lost)?;
+        reconcile(&beside, args.journal_lost, beside.store.is_alone(), "reconcile").await
+    }
+    .await;
+    beside.store.close().await;
+    done?.say();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was made good.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    known: usize,
+    done: usize,
+    /// Mails, closed attempts and erasures of people that the database does not hold.
+    strangers: usize,
+    /// Credentials that the database does not hold.
+    unknown: Vec<String>,
+    clashes: Vec<String>,
+    erased: usize,
+    fresh_list: Option<i64>,
+}
+
+impl Report {
+    /// On standard output.
+    pub(crate) fn say(&self) {
+        out::line(format_args!(
+            "Journal and database agree: {} things were known, {} were made good, {} people were erased again.",
+            self.known, self.done, self.erased
+        ));
+        if self.strangers > 0 {
+            out::line(format_args!(
+                "{} lines are about people who are not in this database, since they first came after it was taken: their waits cannot be kept.",
+                self.strangers
+            ));
+        }
+        if !self.unknown.is_empty() {
+            out::line(format_args!(
+                "{} signed badges are not in this database. Their status indexes are never given again; holders' copies stay valid unless it says revoked:",
+                self.unknown.len()
+            ));
+            self.unknown.iter().take(NAMED).for_each(|words| out::line(format_args!("  {words}")));
+            if self.unknown.len() > NAMED {
+                out::line(format_args!("  … and {} more; the journal has them all", self.unknown.len() - NAMED));
+            }
+        }
+        for words in &self.clashes {
+            out::line(format_args!("WARNING: {words}"));
+        }
+        if let Some(list) = self.fresh_list {
+            out::line(format_args!(
+                "The newest journal is lost: new badges go into status list {list}, so no index is given twice. What happened after the backup cannot be \
+                 known: badges revoked since are valid again, people erased since are back, waits begun since are over, mails sent since may be sent \
+                 again. Do again what you remember. Should the journal be found: `assay reconcile --journal FILE`."
+            ));
+        }
+    }
+}
+
+/// Which journal a file is: the hash of its first line. None while it has none.
+fn name(path: &Path) -> Result<Option<[u8; 32]>, Failure> {
+    Ok(read(path, &[]).map_err(journal_failure)?.map(|reading| reading.position.journal))
+}
+
+fn journal_failure(error: ReadError) -> Failure {
+    match error {
+        ReadError::NotContinued { .. } => {
+            Failure::Words(format!("{error}. Give the whole one with --journal, or, where it is lost, say --journal-lost"))
+        }
+        error => Failure::Words(error.to_string()),
+    }
+}
+
+/// Lays given journals into the folder. One that the folder has an older state of takes its place; it must go on from there.
+pub(crate) fn take_journals(root: &Path, given: &[PathBuf], lost: bool) -> Result<(), Failure> {
+    let mut own: Vec<(PathBuf, Option<[u8; 32]>)> = Vec::new();
+    for path in journals(root)? {
+        let name = name(&path)?;
+        own.push((path, name));
+    }
+    let signing = DataFolder::at(root).journal();
+    for path in given {
+        let Some(found) = name(path)? else {
+            // Nothing was ever written down, here or there.
+            if path.exists() && own.iter().all(|(_, name)| name.is_none()) {
+                continue;
+            }
+            return Err(Failure::Words(format!("the journal {} has no line; name the newest journal", path.display())));
+        };
+        let place = match own.iter().find(|(_, name)| *name == Some(found)) {
+            Some((older, _)) => {
+                if !extends(path, older).map_err(|e| Failure::while_doing(&path.display().to_string(), e))? {
+                    return Err(Failure::Words(format!(
+                        "the journal {} is shorter than the one that is here already ({}), or was changed: it does not go on from there. \
+                         Bring the newest one; if it is lost, add --journal-lost",
+                        path.display(),
+                        older.display()
+                    )));
+                }
+                older.clone()
+            }
+            // Where no line was written yet, the first that is given is the one to go on with.
+            None if own.iter().all(|(path, name)| *path != signing || name.is_none()) && !lost => signing.clone(),
+            None => root.join("journal").join(format!("of-{}.jsonl", short(&found))),
+        };
+        let bytes = fs::read(path).map_err(|e| Failure::while_doing(&path.display().to_string(), e))?;
+        DataFolder::at(root).put_private(&place, &bytes)?;
+        own.retain(|(path, _)| *path != place);
+        own.push((place, Some(found)));
+    }
+    Ok(())
+}
+
+fn short(name: &[u8; 32]) -> String {
+    hex(name).chars().take(16).collect()
+}
+
+/// What the journals of a folder say beyond what the database noted; and which of those it noted are not there.
+fn news(root: &Path, known: &[JournalPosition], lost: bool) -> Result<(Vec<Reading>, Vec<JournalPosition>), Failure> {
+    let mut readings = Vec::new();
+    for path in journals(root)? {
+        let reading = match read(&path, known) {
+            // The part that is there is read as a whole: what follows is lost.
+            Err(ReadError::NotContinued { .. }) if lost => read(&path, &[]),
+            other => other,
+        };
+        readings.extend(reading.map_err(journal_failure)?);
+    }
+    let missing = known.iter().filter(|known| readings.iter().all(|reading| reading.position.journal != known.journal)).cloned().collect();
+    Ok((readings, missing))
+}
+
+fn facts_of(readings: Vec<Reading>) -> Vec<Fact> {
+    let whole = readings.iter().all(|reading| reading.whole);
+    let mut entries: Vec<Entry> = readings.into_iter().flat_map(|reading| reading.entries).collect();
+    entries.sort_by_key(|entry| entry.at);
+    facts(&entries, whole, &SystemChance)
+}
+
+/// Why nothing may be signed or mailed with this database and these journals; `None` when they agree, which is noted.
+pub(crate) async fn disagreement(store: &Store, issuer: IssuerId, folder: &DataFolder, at: UtcMillis) -> Result<Option<String>, Failure> {
+    let known = store.read(JournalPositions {}).await?;
+    let way_out = "badges and mails wait, everything else goes on. Stop the server, run `assay reconcile`, start it again";
+    let (readings, missing) = match news(folder.root(), &known, false) {
+        Ok(news) => news,
+        Err(error) => return Ok(Some(format!("{error}: {way_out}"))),
+    };
+    // The journals of other nodes are on other machines.
+    if let (true, Some(missing)) = (store.is_alone(), missing.first()) {
+        return Ok(Some(format!(
+            "the journal {} is not in {}: {way_out}",
+            short(&missing.journal),
+            folder.root().join("journal").display()
+        )));
+    }
+    let positions = readings.iter().map(|reading| reading.position.clone()).collect();
+    let facts = facts_of(readings);
+    let mut unknown = 0;
+    for some in facts.chunks(FACTS) {
+        let known = store.read(Compare { issuer, facts: some.to_vec(), at }).await?;
+        unknown += known.iter().filter(|known| !**known).count();
+    }
+    if unknown > 0 {
+        return Ok(Some(format!("the journal knows {unknown} things that the database does not, so the database was set back: {way_out}")));
+    }
+    store.run(NoteJournals { positions, all: false }).await?;
+    Ok(None)
+}
+
+/// Makes good whatever the folder's journals know and the database does not. `all` says that these are all the journals there are.
+pub(crate) async fn reconcile(here: &Beside, lost: bool, all: bool, action: &str) -> Result<Report, Failure> {
+    let Beside { folder, store, issuer, at } = here;
+    let known = store.read(JournalPositions {}).await?;
+    let (readings, missing) = news(folder.root(), &known, lost)?;
+    if let (true, false, Some(missing)) = (all, lost, missing.first()) {
+        return Err(Failure::Words(format!(
+            "the database knows {} journals, and {} of them are not here, such as {}; give each with --journal, or, where one is lost, --journal-lost",
+            known.len(),
+            known.iter().filter(|known| readings.iter().all(|reading| reading.position.journal != known.journal)).count(),
+            short(&missing.journal)
+        )));
+    }
+    let mut positions: Vec<JournalPosition> = readings.iter().map(|reading| reading.position.clone()).collect();
+    let facts = facts_of(readings);
+    let mut report = Report::default();
+    for some in facts.chunks(FACTS) {
+        let settled = store.run(Reconcile { issuer: *issuer, facts: some.to_vec(), at: *at }).await?;
+        for (fact, settled) in some.iter().zip(settled) {
+            report.add(fact, settled);
+        }
+    }
+    for fact in &facts {
+        if let Fact::Erased { person, at } = fact {
+            erase(here, Learner { issuer: *issuer, person: *person }, *at, &mut report).await?;
+        }
+    }
+    store.fold_log().await;
+    if lost {
+        let least = at.0.div_euclid(1000);
+        report.fresh_list = Some(store.run(BeginList { issuer: *issuer, least }).await?);
+        set_aside(folder)?;
+    }
+    if lost || report.done + report.strangers + report.erased + report.unknown.len() > 0 || action == "restore" {
+        let mark = Secret128::random(&SystemChance).to_string();
+        let event = Event::Reconciled { mark, fresh_list: report.fresh_list };
+        let journal = FileJournal::new(folder.journal());
+        journal.append(&Entry { at: *at, event }).map_err(|e| Failure::Words(e.to_string()))?;
+        if let Some(end) = journal.position() {
+            positions.retain(|position| position.journal != end.journal);
+            positions.push(end);
+        }
+    }
+    store.run(NoteJournals { positions, all: all || lost }).await?;
+    let detail = format!("{} made good, {} erased again, {} credentials unknown", report.done, report.erased, report.unknown.len());
+    let act = Act { row: RowId::random(&SystemChance), actor: "operator".to_owned(), at: *at };
+    store.run(Audit { issuer: *issuer, act, action: action.to_owned(), object: "journal".to_owned(), detail }).await?;
+    Ok(report)
+}
+
+/// The part of a journal that is there is kept to be read; a new one is begun, so that the lost rest would still fit when it is found.
+fn set_aside(folder: &DataFolder) -> Result<(), Failure> {
+    let signing = folder.journal();
+    if let Some(found) = name(&signing)? {
+        let aside = folder.root().join("journal").join(format!("of-{}.jsonl", short(&found)));
+        fs::rename(&signing, &aside).map_err(|e| Failure::while_doing(&aside.display().to_string(), e))?;
+    }
+    Ok(())
+}
+
+async fn erase(here: &Beside, learner: Learner, at: UtcMillis, report: &mut Report) -> Result<(), Failure> {
+    let Some(address) = here.store.read(WhereToMail { learner }).await? else { return Ok(()) };
+    let secret = here.folder.secret("server.secret", &SystemChance)?;
+    let act = Act { row: RowId::random(&SystemChance), actor: "the journal".to_owned(), at };
+    here.store.run(Erase { learner, address_mac: address_mac(&secret, &address), act }).await?;
+    report.erased += 1;
+    report.strangers = report.strangers.saturating_sub(1);
+    Ok(())
+}
+
+impl Report {
+    fn add(&mut self, fact: &Fact, settled: Settled) {
+        match (settled, fact) {
+            (Settled::Known, _) => self.known += 1,
+            (Settled::Clash, Fact::Used { award, revision, status, .. }) => self.clashes.push(format!(
+                "status index {} of list {} stands in two credentials: revision {revision} of award {award}, by the journal, and another one in \
+                 the database. Revoke the one that must not stand, and tell the other's holder",
+                status.1, status.0
+            )),
+            (Settled::Done | Settled::Stranger, Fact::Used { award, revision, status, revoked_at }) => {
+                self.done += usize::from(settled == Settled::Done);
+                if settled == Settled::Stranger || revoked_at.is_none() {
+                    let revoked = revoked_at.map(|at| format!(", revoked on {}", at.day())).unwrap_or_default();
+                    self.unknown
+                        .push(format!("award {award}, revision {revision}, status index {} of list {}{revoked}", status.1, status.0));
+                }
+            }
+            (Settled::Done, _) => self.done += 1,
+            // Their credentials are listed as such.
+            (_, Fact::Revoked { .. } | Fact::Replaced { .. }) => {}
+            (Settled::Stranger | Settled::Clash, _) => self.strangers += 1,
+        }
+    }
+}

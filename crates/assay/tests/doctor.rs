@@ -1,0 +1,115 @@
+//! `assay doctor`: well when all is well, and each thing that is wrong is named, with what to do.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod house;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
+
+use assay_jobs::{Entry, Event, FileJournal, Journal};
+use house::{House, assay, now};
+
+/// A house in which somebody earned a badge, closed.
+async fn house(root: &Path) {
+    let house = House::embedded(root).await;
+    let ada = house.person("Ada").await;
+    house.sit(ada, "Ada", true).await;
+    house.work().await;
+    house.store.close().await;
+}
+
+/// What the doctor says after something was done to a healthy folder.
+async fn after(harm: impl FnOnce(&Path)) -> (i32, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("data");
+    house(&root).await;
+    harm(&root);
+    assay(&["doctor", "--data", root.to_str().unwrap()])
+}
+
+#[tokio::test]
+async fn each_fault_is_named_with_what_to_do() {
+    let (status, words) = after(|_| ()).await;
+    assert_eq!(status, 0, "{words}");
+    assert!(!words.contains("WRONG") && words.matches("ok  ").count() >= 7, "{words}");
+
+    type Harm = fn(&Path);
+    let faults: [(Harm, &str, &str); 9] = [
+        (|root| fs::set_permissions(root.join("keys/signing.key"), fs::Permissions::from_mode(0o644)).unwrap(), "keys", "chmod 600"),
+        (|root| fs::remove_file(root.join("keys/signing.key")).unwrap(), "keys", "bring it from a backup"),
+        (|root| fs::write(root.join("keys/server.secret"), "short").unwrap(), "keys", "has 5 bytes"),
+        (|root| fs::write(root.join("keys/signing.key"), [7; 32]).unwrap(), "keys", "not in the key history"),
+        (|root| fs::write(root.join("assay.db"), "rubbish").unwrap(), "database", "file is not a database"),
+        (
+            |root| {
+                let conn = rusqlite::Connection::open(root.join("assay.db")).unwrap();
+                conn.execute("INSERT INTO installation (name, value) VALUES ('moving', x'00')", []).unwrap();
+            },
+            "database",
+            "assay move",
+        ),
+        (|root| fs::remove_file(root.join("journal/signing.jsonl")).unwrap(), "journal", "assay reconcile"),
+        (
+            |root| {
+                let event = Event::Mailed { mail: assay_core::ids::JobId(uuid::Uuid::nil()), name: None };
+                FileJournal::new(root.join("journal/signing.jsonl")).append(&Entry { at: now().plus_seconds(86_400), event }).unwrap();
+            },
+            "clock",
+            "timedatectl",
+        ),
+        (|root| fs::write(root.join("restoring"), "").unwrap(), "data folder", "assay restore"),
+    ];
+    for (harm, what, way_out) in faults {
+        let (status, words) = after(harm).await;
+        assert_eq!(status, 1, "{words}");
+        let line = words.lines().find(|line| line.starts_with(&format!("WRONG  {what}")));
+        assert!(line.is_some_and(|line| line.contains(way_out)), "{what}, {way_out}: {words}");
+    }
+}
+
+#[tokio::test]
+async fn settings_mail_and_addresses_are_asked_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("data");
+    house(&root).await;
+    let mails = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (smtp, nobody) = (mails.local_addr().unwrap().port(), TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+    let config = folder.path().join("assay.toml");
+    let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs/git-for-teams");
+    let write = |slug: &str, smtp: u16| {
+        let settings = format!(
+            "data = \"data\"\nlisten = \"127.0.0.1:{nobody}\"\npublic_url = \"http://127.0.0.1:{nobody}\"\npacks = [\"{}\"]\n\n[issuer]\n\
+             slug = \"{slug}\"\nname = \"H\"\ncontact = \"h@example.org\"\n\n[smtp]\nurl = \"smtp://127.0.0.1:{smtp}\"\nfrom = \"H <h@example.org>\"\n",
+            pack.display()
+        );
+        fs::write(&config, settings).unwrap();
+        assay(&["doctor", "--config", config.to_str().unwrap()])
+    };
+    let greets = std::thread::spawn(move || {
+        let (stream, _) = mails.accept().unwrap();
+        let mut out = stream.try_clone().unwrap();
+        out.write_all(b"220 mails\r\n").unwrap();
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let _gone = out.write_all(if line.starts_with("QUIT") { b"221 bye\r\n" } else { b"250 ok\r\n" });
+        }
+    });
+    let (status, words) = write("house", smtp);
+    assert_eq!(status, 1);
+    for line in ["ok     settings", "ok     programmes  git-for-teams", "ok     mail", "WRONG  server", "WRONG  address"] {
+        assert!(words.contains(line), "{line}: {words}");
+    }
+    drop(greets);
+    let (_, words) = write("other", nobody);
+    for line in ["WRONG  mail", "WRONG  data folder"] {
+        assert!(words.contains(line), "{line}: {words}");
+    }
+    fs::write(&config, "data = 7").unwrap();
+    let (status, words) = assay(&["doctor", "--config", config.to_str().unwrap()]);
+    assert!(status == 1 && words.contains("WRONG  settings") && words.contains(":1:"), "{words}");
+}
