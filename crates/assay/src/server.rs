@@ -1,6 +1,11 @@
 //! The server itself, the same for a demonstration and for real use: pages, worker, a clean end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use assay_core::{Chance, Clock, ids::IssuerId};
 use assay_jobs::{Worker, WorkerParts};
@@ -186,7 +191,8 @@ async fn serve(
     tokio::spawn(async move {
         asked.await;
         manager::stopping();
-        eprintln!("Stopping: no new connections; what is under way is finished. Ctrl-C again ends at once.");
+        // Not `eprintln!`, which panics where nobody reads any more: a server whose log reader died must still stop.
+        let _unread = writeln!(io::stderr(), "Stopping: no new connections; what is under way is finished. Ctrl-C again ends at once.");
         // Nobody listens when the server has ended by itself.
         let _ended = stop.send(true);
     });
