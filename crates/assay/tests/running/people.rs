@@ -302,6 +302,10 @@ pub fn finish(site: &Site, url: &str, passers: &mut [Person], others: usize) {
     for line in site.journals().lines() {
         // A line that a kill cut short harms no other.
         let Ok(entry) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+        if entry["sha256"].is_null() {
+            // Not about a signature: a mail, a closed attempt.
+            continue;
+        }
         let key = (entry["event"].to_string(), entry["award"].to_string());
         signed.entry(key).or_default().insert(format!("{} {}", entry["sha256"], entry["status"]));
     }
