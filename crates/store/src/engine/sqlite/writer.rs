@@ -48,8 +48,6 @@ impl<C: Command + Apply<Conn, Out = <C as Command>::Out>> Typed<C> {
 
 impl<C: Command + Apply<Conn, Out = <C as Command>::Out>> Waiting for Typed<C> {
     fn apply(&mut self, conn: &mut Conn) -> bool {
-        // A first answer that was undone must not stand in for a second that never came.
-        self.result = None;
         // Nothing in it waits: it is done, or it is no command of ours.
         self.result = self.command.apply(conn).now_or_never();
         matches!(self.result, Some(Ok(_)))
@@ -165,13 +163,12 @@ fn transaction(conn: &mut Conn, batch: &mut [Box<dyn Waiting>]) -> Result<(), St
     }
     let words = |e: StoreError| e.to_string();
     conn.step("BEGIN IMMEDIATE").map_err(words)?;
-    // Nearly always all succeed, and savepoints keep a copy of every page that they see: only where one failed are they set.
-    if !batch.iter_mut().all(|waiting| applied(waiting, conn)) {
-        conn.step("ROLLBACK").map_err(words)?;
-        if batch.len() == 1 {
-            return Ok(());
+    // One that is alone needs no savepoint: the transaction is its own.
+    if let [alone] = batch {
+        if !applied(alone, conn) {
+            return conn.step("ROLLBACK").map_err(words);
         }
-        conn.step("BEGIN IMMEDIATE").map_err(words)?;
+    } else {
         for waiting in batch {
             conn.step("SAVEPOINT one").map_err(words)?;
             if !applied(waiting, conn) {
