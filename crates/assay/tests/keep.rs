@@ -33,6 +33,17 @@ fn lines(journal: &Path) -> Vec<Value> {
     fs::read_to_string(journal).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// Makes a journal of these lines, each with the hash of the one before it.
+fn write_chained(journal: &Path, lines: Vec<Value>) {
+    let (mut all, mut before) = (String::new(), String::new());
+    for mut line in lines {
+        line["before"] = Sha256::digest(&before).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+        before = format!("{line}\n");
+        all.push_str(&before);
+    }
+    fs::write(journal, all).unwrap();
+}
+
 /// Whom the drill is about, and what must be true of them after a restore.
 struct Drill {
     folder: tempfile::TempDir,
@@ -511,6 +522,30 @@ fn lines_of_the_first_version_are_read() {
     assert!(done(&["reconcile", "--data", text(&data)]).contains(" 1 were made good"));
     let server = Server::start(demo);
     assert_eq!(readiness(&server)["checks"]["journal"], "ok");
+}
+
+#[tokio::test]
+async fn an_upgrade_from_the_first_version_is_no_setting_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::embedded(&folder.path().join("old")).await;
+    let ada = house.person("Ada").await;
+    house.sit(ada, "Ada", true).await;
+    house.work().await;
+    house.erase(ada, "Ada").await;
+    house.work().await;
+    house.store.close().await;
+    // The first version wrote of signing and revoking only, never said why, and noted no position.
+    let mut old: Vec<Value> = lines(&house.journal());
+    old.retain(|line| ["intent", "signed", "revoked"].contains(&line["event"].as_str().unwrap()));
+    assert!(old.iter().any(|line| line["event"] == "revoked"));
+    old.iter_mut().for_each(|line| drop(line.as_object_mut().unwrap().remove("by")));
+    write_chained(&house.journal(), old);
+    rusqlite::Connection::open(house.root.join("assay.db")).unwrap().execute("DELETE FROM journals", []).unwrap();
+    let place = house.place();
+    let words = assay(&["doctor", &place[0], &place[1]]).1;
+    assert!(words.contains("journal and database agree"), "{words}");
+    let words = done(&["reconcile", &place[0], &place[1]]);
+    assert!(words.contains(" 0 were made good"), "{words}");
 }
 
 #[test]

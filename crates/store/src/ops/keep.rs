@@ -184,6 +184,7 @@ const MAIL_OPEN: &str = "SELECT 1 FROM jobs WHERE job_id = $1 AND done_at IS NUL
 const PERSON: &str = "SELECT erased_at FROM people WHERE person_id = $1 AND issuer_id = $2";
 const ATTEMPT_CLOSED: &str = "SELECT 1 FROM attempts WHERE person_id = $1 AND attempt_id = $2 AND state = 'submitted'";
 const ATTEMPT_LOST: &str = "SELECT 1 FROM lost_attempts WHERE person_id = $1 AND attempt_id = $2";
+const EARNED: &str = "SELECT 1 FROM awards WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 AND badge_version = $4";
 const INDEX_HOLDER: &str =
     "SELECT award_id, revision, person_id FROM credential_intents WHERE issuer_id = $1 AND status_list = $2 AND status_index = $3";
 const SPENT: &str = "SELECT revoked_at FROM spent_indexes WHERE issuer_id = $1 AND status_list = $2 AND status_index = $3";
@@ -210,7 +211,12 @@ async fn is_known(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis
         }
         Fact::Closed(closed) => {
             let (person, attempt) = (closed.person.0, closed.attempt.0);
-            is_there!(conn, query(ATTEMPT_CLOSED).bind(person).bind(attempt))
+            let earned = match closed.award {
+                None => true,
+                Some(_) => is_there!(conn, query(EARNED).bind(person).bind(issuer.0).bind(&closed.programme).bind(&closed.badge_version)),
+            };
+            // Of an attempt that is lost no award can be made again: nobody knows the name it was for.
+            (earned && is_there!(conn, query(ATTEMPT_CLOSED).bind(person).bind(attempt)))
                 || is_there!(conn, query(ATTEMPT_LOST).bind(person).bind(attempt))
         }
         Fact::Used { award, revision, status, revoked_at } => {
@@ -225,7 +231,8 @@ async fn is_known(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis
                     _ => false,
                 }
         }
-        Fact::Revoked { award, .. } => standing(conn, issuer, *award).await?.is_some_and(|award| award.revoked),
+        // Old lines say "revoked" of what an erasure withdrew, too: it is over either way.
+        Fact::Revoked { award, .. } => standing(conn, issuer, *award).await?.is_some_and(|award| award.over),
         Fact::Replaced { award, revision, .. } => {
             standing(conn, issuer, *award).await?.is_some_and(|award| award.over || award.revision >= *revision)
         }
@@ -252,7 +259,6 @@ struct Award {
     person: Uuid,
     badge_id: String,
     revision: i64,
-    revoked: bool,
     /// Revoked or withdrawn.
     over: bool,
 }
@@ -261,7 +267,7 @@ async fn standing(conn: &mut Conn, issuer: IssuerId, award: AwardId) -> Result<O
     let Some(row) = query(AWARD).bind(award.0).bind(issuer.0).fetch_optional(conn).await? else { return Ok(None) };
     let (revoked, withdrawn): (Option<i64>, Option<i64>) = (row.try_get(3)?, row.try_get(4)?);
     let (person, badge_id, revision) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    Ok(Some(Award { person, badge_id, revision, revoked: revoked.is_some(), over: revoked.or(withdrawn).is_some() }))
+    Ok(Some(Award { person, badge_id, revision, over: revoked.or(withdrawn).is_some() }))
 }
 
 const MAIL_WENT_OUT: &str = "UPDATE jobs SET done_at = $1, payload = '', leased_until = NULL, last_error = NULL \
@@ -349,8 +355,9 @@ async fn issue(
     enqueue(conn, issuer, &job).await
 }
 
+// Also one that was closed otherwise since the database was set back: what its person was told first stands.
 const CLOSE_IT: &str = "UPDATE attempts SET state = 'submitted', submitted_at = $1, outcome = $2, retake_at = $3 \
-    WHERE person_id = $4 AND attempt_id = $5 AND issuer_id = $6 AND state = 'open' RETURNING holder_name";
+    WHERE person_id = $4 AND attempt_id = $5 AND issuer_id = $6 RETURNING holder_name";
 const LOSE: &str = "INSERT INTO lost_attempts (person_id, attempt_id, issuer_id, programme, started_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
 const WAIT: &str = "INSERT INTO standings (person_id, issuer_id, programme, next_start_at, fails) VALUES ($1, $2, $3, $4, $5) \
     ON CONFLICT (person_id, programme) DO UPDATE SET \
@@ -421,6 +428,7 @@ pub(super) const STATEMENTS: &[&[&str]] = &[&[
     PERSON,
     ATTEMPT_CLOSED,
     ATTEMPT_LOST,
+    EARNED,
     INDEX_HOLDER,
     SPENT,
     CREDENTIAL,
