@@ -446,6 +446,10 @@ impl Worker {
             // Time may not be up at all. Whoever opens such an attempt closes it all the same, by the time that goes on here.
             return Ok(());
         }
+        if self.held().is_some() {
+            // It may have been handed in already, with answers that this database does not have.
+            return Ok(());
+        }
         for (learner, attempt, _) in self.parts.store.read(Overdue { at: now }).await? {
             let chance = &*self.parts.chance;
             let jobs = [(); 3].map(|()| JobId::random(chance));
