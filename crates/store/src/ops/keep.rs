@@ -53,6 +53,7 @@ impl Apply<Conn> for FinishMail {
 const LINE_WRITTEN: &str = "DELETE FROM jobs WHERE job_id = $1 AND lease_owner = $2 AND kind = 'journal'";
 const NOTE_JOURNAL: &str = "INSERT INTO journals (journal, length, last_sha256) VALUES ($1, $2, $3) \
     ON CONFLICT (journal) DO UPDATE SET length = excluded.length, last_sha256 = excluded.last_sha256 WHERE journals.length <= excluded.length";
+const NOTED: &str = "SELECT length FROM journals WHERE journal = $1";
 const FORGET_JOURNALS: &str = "DELETE FROM journals WHERE $1 = $1";
 const JOURNALS: &str = "SELECT journal, length, last_sha256 FROM journals ORDER BY journal";
 
@@ -74,15 +75,23 @@ impl Apply<Conn> for RevocationWritten {
 }
 
 impl Apply<Conn> for FinishLines {
-    type Out = ();
+    type Out = bool;
 
-    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
+    async fn apply(&self, conn: &mut Conn) -> Result<bool, StoreError> {
+        // A standby that lagged and was promoted does not know what this worker noted: noting more would hide what it lacks.
+        if let Some(noted) = &self.noted {
+            let row = query(NOTED).bind(&noted.journal[..]).fetch_optional(&mut *conn).await?;
+            let known: Option<i64> = row.map(|row| row.try_get(0)).transpose()?;
+            if known.is_none_or(|known| known < noted.length) {
+                return Ok(false);
+            }
+        }
         for job in &self.jobs {
             query(LINE_WRITTEN).bind(job.0).bind(&self.owner).execute(&mut *conn).await?;
         }
         match &self.position {
-            Some(position) => note(conn, position).await,
-            None => Ok(()),
+            Some(position) => note(conn, position).await.map(|()| true),
+            None => Ok(true),
         }
     }
 }
@@ -141,6 +150,8 @@ impl Apply<Conn> for NewestKey {
 
 const BEGIN_LIST: &str = "INSERT INTO status_lists (issuer_id, status_list, used) \
     SELECT $1, CASE WHEN COALESCE(MAX(status_list), 0) >= $2 THEN MAX(status_list) + 1 ELSE $2 END, 0 FROM status_lists WHERE issuer_id = $1 RETURNING status_list";
+
+const NEWEST_LIST: &str = "SELECT COALESCE(MAX(status_list), 0) FROM status_lists WHERE issuer_id = $1";
 
 impl Apply<Conn> for BeginList {
     type Out = i64;
@@ -231,6 +242,7 @@ async fn is_known(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis
                     _ => false,
                 }
         }
+        Fact::FreshList { list } => query(NEWEST_LIST).bind(issuer.0).fetch_one(&mut *conn).await?.try_get::<i64>(0)? >= *list,
         // Old lines say "revoked" of what an erasure withdrew, too: it is over either way.
         Fact::Revoked { award, .. } => standing(conn, issuer, *award).await?.is_some_and(|award| award.over),
         Fact::Replaced { award, revision, .. } => {
@@ -336,6 +348,10 @@ async fn settle(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis) 
             issue(conn, issuer, *job, *award, PersonId(found.person), next, now).await?;
             Ok(Settled::Done)
         }
+        Fact::FreshList { list } => {
+            query(BEGIN_LIST).bind(issuer.0).bind(*list).fetch_one(conn).await?;
+            Ok(Settled::Done)
+        }
         // The caller erases: it takes the secret by which a wait outlives an account.
         Fact::Erased { .. } => Ok(Settled::Stranger),
     }
@@ -417,6 +433,8 @@ pub(super) const STATEMENTS: &[&[&str]] = &[&[
     LINE_WRITTEN,
     REVOCATION_WRITTEN,
     NOTE_JOURNAL,
+    NOTED,
+    NEWEST_LIST,
     FORGET_JOURNALS,
     JOURNALS,
     MARK,
