@@ -194,7 +194,8 @@ pub(crate) fn unpack(archive: &Path, root: &Path) -> Result<Manifest, Failure> {
         let mut out = create_private(&path).map_err(at(&path))?;
         let mut digest = Sha256::new();
         // Not a byte more than was promised is written.
-        let bytes = io::copy(&mut (&mut entry).take(packed.bytes + 1), &mut Digesting(&mut digest, &mut out)).map_err(damaged)?;
+        let bytes =
+            io::copy(&mut (&mut entry).take(packed.bytes.saturating_add(1)), &mut Digesting(&mut digest, &mut out)).map_err(damaged)?;
         if bytes != packed.bytes || hex(&digest.finalize()) != packed.sha256 {
             return Err(refuse(&format!("{} in it is not what it was when the backup was made", packed.name)));
         }

@@ -6,6 +6,7 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use assay_core::Clock;
@@ -13,6 +14,7 @@ use assay_store::{
     keeping::{look, own_schema, snapshot},
     moving::{Place, Progress},
 };
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::{
     archive::{self, DATABASE, Manifest, make_private},
@@ -20,7 +22,7 @@ use crate::{
     failure::Failure,
     folder::DataFolder,
     move_to::End,
-    out, progress,
+    out, progress, server,
     system::SystemClock,
 };
 
@@ -48,8 +50,21 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     if file.symlink_metadata().is_ok() {
         return Err(Failure::Usage(format!("{} is there already; name a new file", file.display())));
     }
+    let home = match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => folder,
+        None => Path::new("."),
+    };
+    name_remains(home);
+    let begun = Begun::default();
+    let (asked, what) = (server::stop_asked()?, begun.clone());
+    // In a thread of its own: the database is taken without a pause in which this one could hear of it.
+    let cut_off = tokio::spawn(async move {
+        asked.await;
+        what.remove_and_exit();
+    });
     let spinner = progress::spinner("Taking the database");
-    let manifest = make(&place, &root, issuer, file, &spinner).await;
+    let manifest = make(&place, &root, issuer, file, home, &begun, &spinner).await;
+    cut_off.abort();
     spinner.finish_and_clear();
     let manifest = manifest?;
     let bytes = fs::metadata(file).map_or(0, |file| file.len());
@@ -69,16 +84,75 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+const PREFIX: &str = ".assay-backup-";
+/// As shells say it of a program that was interrupted.
+const INTERRUPTED: i32 = 130;
+
+/// What a killed backup left behind holds the signing key. It may as well be another's that is at work: so it is only named.
+fn name_remains(home: &Path) {
+    for entry in fs::read_dir(home).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            eprintln!(
+                "{} was left by a backup that was killed, or is another one's that is at work; it holds the signing key. Remove it if no other is at work.",
+                entry.path().display()
+            );
+        }
+    }
+}
+
+/// What goes again when the program is told to stop in the midst of it.
+#[derive(Clone, Default)]
+struct Begun(Arc<Mutex<Vec<PathBuf>>>);
+
+impl Begun {
+    fn folder(&self, home: &Path) -> io::Result<TempDir> {
+        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(home)?;
+        begun.push(made.path().to_owned());
+        Ok(made)
+    }
+
+    fn file(&self, home: &Path) -> io::Result<NamedTempFile> {
+        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = tempfile::Builder::new().prefix(PREFIX).tempfile_in(home)?;
+        begun.push(made.path().to_owned());
+        Ok(made)
+    }
+
+    /// Holds the list to the end: nothing more is begun.
+    fn remove_and_exit(&self) {
+        let begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for path in begun.iter() {
+            // Something may be written in it while it is removed.
+            for _ in 0..REMOVALS {
+                if path.symlink_metadata().is_err() {
+                    break;
+                }
+                let _again = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+            }
+        }
+        eprintln!("Stopped: no backup was made, and what was begun is removed.");
+        std::process::exit(INTERRUPTED);
+    }
+}
+
+/// Most tries to remove one thing.
+const REMOVALS: u32 = 100;
+
 /// Makes the file, under another name until it has proved itself.
-async fn make(place: &Place, root: &Path, issuer: String, file: &Path, spinner: &indicatif::ProgressBar) -> Result<Manifest, Failure> {
-    let home = match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => folder,
-        None => Path::new("."),
-    };
+async fn make(
+    place: &Place,
+    root: &Path,
+    issuer: String,
+    file: &Path,
+    home: &Path,
+    begun: &Begun,
+    spinner: &indicatif::ProgressBar,
+) -> Result<Manifest, Failure> {
     let cannot = |e: io::Error| Failure::while_doing(&format!("nothing can be written in {}", home.display()), e);
     // Beside the file: there is room for it, or there is none for the file either. Gone at the end, however it ends.
-    let stage = tempfile::Builder::new().prefix(".assay-backup-").tempdir_in(home).map_err(cannot)?;
-    let mut out = tempfile::Builder::new().prefix(".assay-backup-").tempfile_in(home).map_err(cannot)?;
+    let stage = begun.folder(home).map_err(cannot)?;
+    let mut out = begun.file(home).map_err(cannot)?;
 
     let made_at = SystemClock.now().rfc3339();
     let mut watch = |now: Progress| {
@@ -111,7 +185,7 @@ async fn make(place: &Place, root: &Path, issuer: String, file: &Path, spinner: 
     drop(stage);
 
     spinner.set_message("Bringing it back, to prove it");
-    let proof = tempfile::Builder::new().prefix(".assay-backup-").tempdir_in(home).map_err(cannot)?;
+    let proof = begun.folder(home).map_err(cannot)?;
     let unpacked = archive::unpack(out.path(), proof.path())?;
     archive::check(proof.path(), &unpacked).await?;
     drop(proof);

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Which installation.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(crate) struct Where {
     /// The server's settings file.
     #[arg(long, value_name = "FILE", conflicts_with = "data", required_unless_present = "data")]

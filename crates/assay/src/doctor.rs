@@ -13,6 +13,7 @@ use assay_store::{
     Store, StoreError,
     commands::EnsureIssuer,
     keeping::{own_schema, schema_of},
+    moving::schema_of_server,
     queries::{Agreed, IsHalfFilled, NewestKey, NewestTime},
 };
 
@@ -215,17 +216,15 @@ fn disk(root: &Path) -> Finding {
 /// Opens it as the server would, which asserts that commits are durable; but changes no schema.
 async fn database(folder: &DataFolder, settings: Option<&Settings>) -> Result<(Store, String), String> {
     let store = match settings.filter(|settings| settings.server.is_some()) {
-        Some(settings) => settings.open_store(folder).await.map_err(|e| e.to_string())?,
+        Some(settings) => {
+            if let Some((url, _)) = &settings.server {
+                same_schema(schema_of_server(url).await.map_err(|e| e.to_string())?.unwrap_or(0))?;
+            }
+            settings.open_store(folder).await.map_err(|e| e.to_string())?
+        }
         None => {
             let file = folder.database();
-            let schema = schema_of(&file).await.map_err(|e| e.to_string())?;
-            if schema != own_schema() {
-                return Err(format!(
-                    "its schema is {schema}, and this program works with {}: {}",
-                    own_schema(),
-                    if schema < own_schema() { "start the server once, which brings it up to date" } else { "use the newer program" }
-                ));
-            }
+            same_schema(schema_of(&file).await.map_err(|e| e.to_string())?)?;
             Store::open_sqlite(&file).await.map_err(|e| e.to_string())?
         }
     };
@@ -235,6 +234,15 @@ async fn database(folder: &DataFolder, settings: Option<&Settings>) -> Result<(S
     }
     let engine = if store.is_alone() { "embedded" } else { "PostgreSQL" };
     Ok((store, format!("{engine}, schema {}; what it acknowledges survives a power cut", own_schema())))
+}
+
+fn same_schema(schema: i64) -> Result<(), String> {
+    let way_out = match schema.cmp(&own_schema()) {
+        std::cmp::Ordering::Equal => return Ok(()),
+        std::cmp::Ordering::Less => "start the server once, which brings it up to date",
+        std::cmp::Ordering::Greater => "use the newer program",
+    };
+    Err(format!("its schema is {schema}, and this program works with {}: {way_out}", own_schema()))
 }
 
 async fn mail(settings: &Settings) -> Finding {

@@ -16,6 +16,7 @@ use assay_jobs::{Entry, Event, FileJournal, Journal, ReadError, Reading, extends
 use assay_store::{
     Store,
     commands::{Act, Audit, BeginList, Erase, Fact, JournalPosition, NoteJournals, Reconcile, Settled},
+    moving,
     queries::{Compare, JournalPositions, WhereToMail},
 };
 
@@ -35,7 +36,7 @@ const NAMED: usize = 200;
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Stop the server first. Running it again changes nothing.\n\nExit status: 0 journal and database agree now; 1 not done; 64 wrong usage."
+    after_help = "Stop the server first; of several nodes stop all, and gather their journals on one. Running it again changes nothing.\n\nExit status: 0 journal and database agree now; 1 not done; 64 wrong usage."
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -50,16 +51,49 @@ pub(crate) struct Args {
 
 /// Runs the subcommand.
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    // Before it is opened here, which would be seen as a server, too.
+    let place = args.place.clone().end()?.place;
+    moving::refuse_servers(&place).await.map_err(|e| Failure::Words(e.to_string()))?;
     let beside = args.place.open().await?;
     let _held = beside.folder.lock()?;
     let done = async {
         take_journals(beside.folder.root(), &args.journal, args.journal_lost)?;
-        reconcile(&beside, args.journal_lost, beside.store.is_alone(), "reconcile").await
+        reconcile(&beside, args.journal_lost, "reconcile").await
     }
     .await;
     beside.store.close().await;
+    let given_back = give_back(&beside.folder);
     done?.say();
+    given_back?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What root wrote belongs to the folder's owner: the server, which is not root, must be able to go on with it.
+#[cfg(unix)]
+fn give_back(folder: &DataFolder) -> Result<(), Failure> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let root = folder.root();
+    let owner = fs::metadata(root).map_err(|e| Failure::while_doing(&root.display().to_string(), e))?;
+    let no_link = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
+    for path in journals(root)?.into_iter().chain([root.join("server.lock")]).filter(|path| path.exists()) {
+        let give = || {
+            // The folder's owner must not be given what a link of theirs leads to.
+            let file = fs::File::options().read(true).custom_flags(no_link).open(&path)?;
+            let found = file.metadata()?;
+            let ours = found.is_file() && found.nlink() == 1 && found.uid() == 0;
+            if ours && owner.uid() != 0 { fchown(&file, Some(owner.uid()), Some(owner.gid())) } else { Ok(()) }
+        };
+        give().map_err(|e| Failure::while_doing(&path.display().to_string(), e))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn give_back(_folder: &DataFolder) -> Result<(), Failure> {
+    Ok(())
 }
 
 /// What was made good.
@@ -126,14 +160,16 @@ fn journal_failure(error: ReadError) -> Failure {
     }
 }
 
-/// Lays given journals into the folder. One that the folder has an older state of takes its place; it must go on from there.
-pub(crate) fn take_journals(root: &Path, given: &[PathBuf], lost: bool) -> Result<(), Failure> {
+/// Lays given journals into the folder. One that the folder has an older state of takes its place; it must go on from there. Answers
+/// which of those in the folder no given one goes on from.
+pub(crate) fn take_journals(root: &Path, given: &[PathBuf], lost: bool) -> Result<Vec<PathBuf>, Failure> {
     let mut own: Vec<(PathBuf, Option<[u8; 32]>)> = Vec::new();
     for path in journals(root)? {
         let name = name(&path)?;
         own.push((path, name));
     }
     let signing = DataFolder::at(root).journal();
+    let mut left: Vec<PathBuf> = own.iter().filter(|(_, name)| name.is_some()).map(|(path, _)| path.clone()).collect();
     for path in given {
         let Some(found) = name(path)? else {
             // Nothing was ever written down, here or there.
@@ -161,19 +197,20 @@ pub(crate) fn take_journals(root: &Path, given: &[PathBuf], lost: bool) -> Resul
         let bytes = fs::read(path).map_err(|e| Failure::while_doing(&path.display().to_string(), e))?;
         DataFolder::at(root).put_private(&place, &bytes)?;
         own.retain(|(path, _)| *path != place);
+        left.retain(|path| *path != place);
         own.push((place, Some(found)));
     }
-    Ok(())
+    Ok(left)
 }
 
 fn short(name: &[u8; 32]) -> String {
     hex(name).chars().take(16).collect()
 }
 
-/// What the journals of a folder say beyond what the database noted; and which of those it noted are not there.
-fn news(root: &Path, known: &[JournalPosition], lost: bool) -> Result<(Vec<Reading>, Vec<JournalPosition>), Failure> {
+/// What these journals say beyond what the database noted; and which of those it noted are not among them.
+fn news(paths: Vec<PathBuf>, known: &[JournalPosition], lost: bool) -> Result<(Vec<Reading>, Vec<JournalPosition>), Failure> {
     let mut readings = Vec::new();
-    for path in journals(root)? {
+    for path in paths {
         let reading = match read(&path, known) {
             // The part that is there is read as a whole: what follows is lost.
             Err(ReadError::NotContinued { .. }) if lost => read(&path, &[]),
@@ -195,12 +232,19 @@ fn facts_of(readings: Vec<Reading>) -> Vec<Fact> {
 /// Why nothing may be signed or mailed with this database and these journals; `None` when they agree, which is noted.
 pub(crate) async fn disagreement(store: &Store, issuer: IssuerId, folder: &DataFolder, at: UtcMillis) -> Result<Option<String>, Failure> {
     let known = store.read(JournalPositions {}).await?;
-    let way_out = "badges and mails wait, everything else goes on. Stop the server, run `assay reconcile`, start it again";
-    let (readings, missing) = match news(folder.root(), &known, false) {
+    let way_out = match store.is_alone() {
+        true => "badges and mails wait, and no attempt is begun or closed. Stop the server, run `assay reconcile`, start it again",
+        false => {
+            "badges and mails wait, and no attempt is begun or closed. Stop every server, gather all journals on one of them, run \
+             `assay reconcile` there with each (--journal FILE), start them again"
+        }
+    };
+    // Of several nodes each answers for its own journal: what lies here of the others' are copies, and the rest is on other machines.
+    let own = if store.is_alone() { journals(folder.root())? } else { vec![folder.journal()] };
+    let (readings, missing) = match news(own, &known, false) {
         Ok(news) => news,
         Err(error) => return Ok(Some(format!("{error}: {way_out}"))),
     };
-    // The journals of other nodes are on other machines.
     if let (true, Some(missing)) = (store.is_alone(), missing.first()) {
         return Ok(Some(format!(
             "the journal {} is not in {}: {way_out}",
@@ -222,14 +266,15 @@ pub(crate) async fn disagreement(store: &Store, issuer: IssuerId, folder: &DataF
     Ok(None)
 }
 
-/// Makes good whatever the folder's journals know and the database does not. `all` says that these are all the journals there are.
-pub(crate) async fn reconcile(here: &Beside, lost: bool, all: bool, action: &str) -> Result<Report, Failure> {
+/// Makes good whatever the folder's journals know and the database does not. All the journals there are must be there.
+pub(crate) async fn reconcile(here: &Beside, lost: bool, action: &str) -> Result<Report, Failure> {
     let Beside { folder, store, issuer, at } = here;
     let known = store.read(JournalPositions {}).await?;
-    let (readings, missing) = news(folder.root(), &known, lost)?;
-    if let (true, false, Some(missing)) = (all, lost, missing.first()) {
+    let (readings, missing) = news(journals(folder.root())?, &known, lost)?;
+    if let (false, Some(missing)) = (lost, missing.first()) {
         return Err(Failure::Words(format!(
-            "the database knows {} journals, and {} of them are not here, such as {}; give each with --journal, or, where one is lost, --journal-lost",
+            "the database knows {} journals, and {} of them are not here, such as {}; of several nodes gather all on this one, and give each with \
+             --journal; where one is lost, --journal-lost",
             known.len(),
             known.iter().filter(|known| readings.iter().all(|reading| reading.position.journal != known.journal)).count(),
             short(&missing.journal)
@@ -265,7 +310,7 @@ pub(crate) async fn reconcile(here: &Beside, lost: bool, all: bool, action: &str
             positions.push(end);
         }
     }
-    store.run(NoteJournals { positions, all: all || lost }).await?;
+    store.run(NoteJournals { positions, all: true }).await?;
     let detail = format!("{} made good, {} erased again, {} credentials unknown", report.done, report.erased, report.unknown.len());
     let act = Act { row: RowId::random(&SystemChance), actor: "operator".to_owned(), at: *at };
     store.run(Audit { issuer: *issuer, act, action: action.to_owned(), object: "journal".to_owned(), detail }).await?;

@@ -71,8 +71,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let done = bring_back(&args, &spinner).await;
     spinner.finish_and_clear();
     match done {
-        Ok((manifest, report)) => {
-            say(&args, &manifest, &report);
+        Ok((manifest, report, older)) => {
+            say(&args, &manifest, &report, &older);
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
@@ -83,15 +83,23 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     }
 }
 
-async fn bring_back(args: &Args, spinner: &indicatif::ProgressBar) -> Result<(Manifest, Report), Failure> {
+async fn bring_back(args: &Args, spinner: &indicatif::ProgressBar) -> Result<(Manifest, Report, Vec<PathBuf>), Failure> {
     let root = &args.data;
     let manifest = archive::unpack(&args.file, root)?;
     spinner.set_message("Checking it");
     archive::check(root, &manifest).await?;
-    take_journals(root, &args.journal, args.journal_lost)?;
+    let left = take_journals(root, &args.journal, args.journal_lost)?;
+    let signing = DataFolder::at(root).journal();
+    if !args.journal_lost && left.contains(&signing) {
+        return Err(Failure::Words(
+            "no journal that was given goes on from the one in the backup: it is another server's, or begins later. Give the newest \
+             journal/signing.jsonl of the machine that was backed up (and with it those of other nodes); if it is lost, add --journal-lost"
+                .to_owned(),
+        ));
+    }
     spinner.set_message("Reconciling it with the journal");
     let beside = Where::restoring(root).await?;
-    let report = reconcile(&beside, args.journal_lost, true, "restore").await;
+    let report = reconcile(&beside, args.journal_lost, "restore").await;
     beside.store.close().await;
     let report = report?;
     if let Some(url) = &args.to {
@@ -107,7 +115,7 @@ async fn bring_back(args: &Args, spinner: &indicatif::ProgressBar) -> Result<(Ma
     fs::remove_file(root.join(RESTORING))
         .and_then(|()| fs::File::open(root)?.sync_all())
         .map_err(|e| Failure::while_doing(&root.display().to_string(), e))?;
-    Ok((manifest, report))
+    Ok((manifest, report, left.into_iter().filter(|path| *path != signing).collect()))
 }
 
 fn clear(root: &Path) -> io::Result<()> {
@@ -118,7 +126,7 @@ fn clear(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn say(args: &Args, manifest: &Manifest, report: &Report) {
+fn say(args: &Args, manifest: &Manifest, report: &Report, older: &[PathBuf]) {
     out::line(format_args!(
         "Brought back {} as of {}: {} people, {} attempts, {} answers, {} badges.",
         args.file.display(),
@@ -129,6 +137,12 @@ fn say(args: &Args, manifest: &Manifest, report: &Report) {
         manifest.rows("credentials")
     ));
     report.say();
+    for path in older {
+        out::line(format_args!(
+            "{} is as the backup had it. If a node wrote on in that journal, begin again, and give the newest of it, too.",
+            path.display()
+        ));
+    }
     let root = args.data.display();
     match &args.to {
         Some(url) => {

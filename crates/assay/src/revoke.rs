@@ -57,10 +57,10 @@ async fn revoke(beside: &Beside, badge_id: &Secret128, reason: &str) -> Result<E
     let Some(badge) = store.read(BadgeById { issuer, badge_id: badge_id.clone() }).await? else {
         return Err(Failure::Words(format!("there is no badge {badge_id} in {}; nothing was done", folder.root().display())));
     };
-    let job = JobId::random(&SystemChance);
+    let (job, line) = (JobId::random(&SystemChance), JobId::random(&SystemChance));
     let act = beside.act();
     let row = act.row;
-    let revoked = store.run(Revoke { issuer, badge_id: badge_id.clone(), reason: reason.to_owned(), job, act }).await?;
+    let revoked = store.run(Revoke { issuer, badge_id: badge_id.clone(), reason: reason.to_owned(), job, line, act }).await?;
     let written = write_down(store, folder, issuer, &badge, at).await?;
     store.run(RevocationWritten { row }).await?;
     match revoked {

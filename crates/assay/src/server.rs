@@ -13,7 +13,7 @@ use assay_pack::Pack;
 use assay_store::{
     Store,
     commands::{Act, Publish},
-    queries::{CurrentProgramme, CurrentProgrammes, NewestTime},
+    queries::{CurrentProgramme, CurrentProgrammes, JournalPositions, NewestTime},
 };
 use assay_web::{App, Vitals};
 use tokio::{net::TcpListener, sync::watch};
@@ -93,11 +93,16 @@ pub(crate) async fn run(serving: Serving) -> Result<(), Failure> {
     let Serving { listener, app, worker, held, limits, address, figures } = serving;
     let (store, clock) = (worker.store.clone(), Arc::clone(&worker.clock));
     let known = store.read(NewestTime { issuer: app.issuer_id }).await?.max(worker.journal.newest());
+    let journal_end = worker.journal.position();
     let worker = Arc::new(Worker::new(worker));
     if let Some(known) = known {
         worker.know(known);
     }
     metrics::gauge!("assay_journal_alarm").set(f64::from(u8::from(held.is_some())));
+    if let Some(end) = journal_end {
+        let noted = store.read(JournalPositions {}).await?;
+        worker.note(noted.into_iter().find(|noted| noted.journal == end.journal));
+    }
     if let Some(words) = held {
         worker.hold(words);
     }
@@ -216,7 +221,7 @@ async fn after(mut signal: watch::Receiver<bool>, pause: Duration) {
 
 /// Resolves when a stop is asked for. A second Ctrl-C ends the program at once.
 #[cfg(unix)]
-fn stop_asked() -> Result<impl Future<Output = ()> + Send, Failure> {
+pub(crate) fn stop_asked() -> Result<impl Future<Output = ()> + Send, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let cannot = |e| Failure::while_doing("signals cannot be received", e);
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
@@ -234,7 +239,7 @@ fn stop_asked() -> Result<impl Future<Output = ()> + Send, Failure> {
 }
 
 #[cfg(not(unix))]
-fn stop_asked() -> Result<impl Future<Output = ()> + Send, Failure> {
+pub(crate) fn stop_asked() -> Result<impl Future<Output = ()> + Send, Failure> {
     Ok(async {
         let _interrupted = tokio::signal::ctrl_c().await;
     })

@@ -9,8 +9,10 @@ mod running;
 use std::{
     collections::BTreeMap,
     fs,
+    io::Read,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Command,
     sync::{Arc, Mutex},
 };
 
@@ -18,8 +20,11 @@ use assay_core::{
     Clock, UtcMillis,
     ids::{AttemptId, Learner},
 };
-use assay_fixtures::postgres_database;
-use assay_store::queries::{AttemptOf, QuestionOf, RevokedIndexes, StandingOf};
+use assay_fixtures::{postgres_database, psql};
+use assay_store::{
+    commands::{JournalPosition, NoteJournals},
+    queries::{AttemptOf, JournalPositions, QuestionOf, RevokedIndexes, StandingOf},
+};
 use house::{House, address, assay, done, now};
 use running::{Browser, Server, begin, signed_in, wait_for};
 use serde_json::Value;
@@ -31,6 +36,17 @@ fn text(path: &Path) -> &str {
 
 fn lines(journal: &Path) -> Vec<Value> {
     fs::read_to_string(journal).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Makes a journal of these lines, each with the hash of the one before it.
+fn write_chained(journal: &Path, lines: Vec<Value>) {
+    let (mut all, mut before) = (String::new(), String::new());
+    for mut line in lines {
+        line["before"] = Sha256::digest(&before).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+        before = format!("{line}\n");
+        all.push_str(&before);
+    }
+    fs::write(journal, all).unwrap();
 }
 
 /// Whom the drill is about, and what must be true of them after a restore.
@@ -174,10 +190,20 @@ async fn dan_is_there(house: &House) -> bool {
     // Whoever comes with that address now is somebody new.
     let dan = house.person("Dan").await;
     let badges = house.badge(dan).await.is_some();
-    let traces = ["Dan of the House"].iter().any(|trace| {
-        let file = fs::read(house.root.join("assay.db")).unwrap_or_default();
-        file.windows(trace.len()).any(|bytes| bytes == trace.as_bytes())
-    });
+    let trace = "Dan of the House";
+    let traces = match &house.url {
+        None => {
+            let file = fs::read(house.root.join("assay.db")).unwrap();
+            file.windows(trace.len()).any(|bytes| bytes == trace.as_bytes())
+        }
+        // Every row of every table, as text.
+        Some(url) => {
+            let tables = psql(url, "SELECT string_agg(quote_ident(tablename), ' ') FROM pg_tables WHERE schemaname = 'public'");
+            let rows = |table: &str| psql(url, &format!("SELECT COUNT(*) FROM {table} t WHERE t::text LIKE '%{trace}%'"));
+            assert!(tables.split(' ').any(|table| table == "attempts"), "{tables}");
+            tables.split(' ').any(|table| rows(table) != "0")
+        }
+    };
     badges || traces
 }
 
@@ -259,6 +285,12 @@ async fn a_journal_that_is_not_the_newest_is_refused_and_a_lost_one_costs_a_fres
     assert_eq!(status, 1);
     assert!(words.contains("was changed"), "{words}");
 
+    // One that has nothing to do with it, as whole as it may be.
+    write_chained(&other, lines(&drill.journal).split_off(1));
+    let (status, words) = restore(&["--journal", text(&other)]);
+    assert_eq!(status, 1);
+    assert!(words.contains("goes on from the one in the backup") && words.contains("--journal-lost"), "{words}");
+
     let (status, words) = restore(&["--journal-lost"]);
     assert_eq!(status, 0, "{words}");
     assert!(words.contains("cannot be known") && words.contains("go into status list"), "{words}");
@@ -320,16 +352,89 @@ async fn a_backup_is_one_private_file_and_a_damaged_one_is_refused() {
         // In the manifest a changed count is found by counting.
         refused(&changed, " backup");
     }
-    // A name that leads out of the folder is none that a data folder has.
-    let manifest = String::from_utf8_lossy(&bytes[..3000])
-        .replace("\"issuer-keys.json\"", "\"../../escaped.sh\"")
-        .replace("\"name\": \"issuer\"", "\"name\": \"../esc\"");
-    refused(&[manifest.as_bytes(), &bytes[3000..]].concat(), "is no backup that can be used");
+    // Packed again as it is, it is none that is refused for that.
+    fs::write(&damaged, repacked(&bytes, "")).unwrap();
+    done(&["restore", text(&damaged), "--data", text(&folder.path().join("again")), "--journal", journal]);
+    // A name that leads out of the folder is none that a data folder has, whatever header and manifest say of it; and a link is no file.
+    for other in ["keys/../../x", "../x", "/tmp/assay-x", "link"] {
+        refused(&repacked(&bytes, other), "in the place of");
+        assert!(!folder.path().join("x").exists() && !Path::new("/tmp/assay-x").exists());
+    }
     fs::create_dir_all(&root).unwrap();
     fs::write(root.join("mine"), "x").unwrap();
     let (status, words) = assay(&["restore", text(&backup), "--data", text(&root), "--journal", journal]);
     assert_eq!(status, 1);
     assert!(words.contains("is not empty") && root.join("mine").exists(), "{words}");
+}
+
+/// The archive once more, with the issuer's file under another name in header and manifest alike, or as a link to elsewhere.
+fn repacked(bytes: &[u8], other: &str) -> Vec<u8> {
+    let (mut from, mut to) = (tar::Archive::new(bytes), tar::Builder::new(Vec::new()));
+    for entry in from.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().to_str().unwrap().to_owned();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o600);
+        let mut shown = name.clone();
+        match (name.as_str(), other) {
+            (_, "") => {}
+            ("issuer", "link") => {
+                header.set_entry_type(tar::EntryType::Symlink);
+                header.set_link_name("/etc/passwd").unwrap();
+                content.clear();
+            }
+            ("issuer", _) => shown = other.to_owned(),
+            _ => {}
+        }
+        if name.ends_with(".json") && !name.contains('/') && !["", "link"].contains(&other) {
+            let mut manifest: Value = serde_json::from_slice(&content).unwrap();
+            if let Some(files) = manifest.get_mut("files") {
+                let file = files.as_array_mut().unwrap().iter_mut().find(|file| file["name"] == "issuer").unwrap();
+                file["name"] = other.into();
+                content = serde_json::to_vec(&manifest).unwrap();
+            }
+        }
+        header.set_size(content.len() as u64);
+        // Not `set_path`, which refuses such names.
+        header.as_gnu_mut().unwrap().name[..shown.len()].copy_from_slice(shown.as_bytes());
+        header.set_cksum();
+        to.append(&header, &content[..]).unwrap();
+    }
+    to.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn a_backup_that_is_told_to_stop_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::new(&folder.path().join("old")).await;
+    let place = house.place();
+    let target = folder.path().join("backups");
+    fs::create_dir(&target).unwrap();
+    let begun = || fs::read_dir(&target).unwrap().any(|e| e.unwrap().file_name().to_string_lossy().starts_with(".assay-backup-"));
+    let mut cut_off = 0;
+    // One that was quicker than the signal proves nothing.
+    for n in 0..50 {
+        let file = target.join(format!("backup-{n}"));
+        let mut making = Command::new(env!("CARGO_BIN_EXE_assay")).args(["backup", text(&file), &place[0], &place[1]]).spawn().unwrap();
+        while !begun() && making.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        Command::new("kill").arg(making.id().to_string()).status().unwrap();
+        let status = making.wait().unwrap();
+        assert!(!begun(), "something is left: {status}");
+        cut_off += usize::from(status.code() == Some(130) && !file.exists());
+        if cut_off == 3 {
+            break;
+        }
+    }
+    assert!(cut_off > 0);
+    // What was killed outright is named by the next.
+    fs::create_dir(target.join(".assay-backup-old")).unwrap();
+    let words = done(&["backup", text(&target.join("last")), &place[0], &place[1]]);
+    assert!(words.contains(".assay-backup-old was left") && words.contains("signing key"), "{words}");
+    house.store.close().await;
 }
 
 /// Answers that were acknowledged, in order.
@@ -454,7 +559,15 @@ fn a_server_whose_journal_knows_more_than_its_database_signs_and_mails_nothing()
     let mut browser = Browser::new();
     let (asked, length) = (format!("{}/sign-in", server.url), lines(&data.join("journal/signing.jsonl")).len());
     assert_eq!(browser.post(&asked, &[("address", "late@example.org"), ("next", "/me")]).unwrap().status, 200);
-    words.words_until("a job will be tried again");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let conn = rusqlite::Connection::open(data.join("assay.db")).unwrap();
+    let tries: Vec<i64> = conn
+        .prepare("SELECT tries FROM jobs WHERE kind = 'mail' AND done_at IS NULL")
+        .and_then(|mut rows| rows.query_map([], |row| row.get(0))?.collect())
+        .unwrap();
+    assert_eq!(tries, [0], "it keeps its place");
+    drop(conn);
+    assert_eq!(browser.get(&format!("{}/status/1", server.url)).unwrap().status, 503);
     assert!(!browser.get(&format!("{}/demo/outbox", server.url)).unwrap().text().contains("late@example.org"));
     assert_eq!(lines(&data.join("journal/signing.jsonl")).len(), length, "nothing is added to a journal that is not understood");
     let (status, words) = assay(&["reconcile", "--data", text(&data)]);
@@ -511,6 +624,134 @@ fn lines_of_the_first_version_are_read() {
     assert!(done(&["reconcile", "--data", text(&data)]).contains(" 1 were made good"));
     let server = Server::start(demo);
     assert_eq!(readiness(&server)["checks"]["journal"], "ok");
+}
+
+#[tokio::test]
+async fn an_upgrade_from_the_first_version_is_no_setting_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::embedded(&folder.path().join("old")).await;
+    let ada = house.person("Ada").await;
+    house.sit(ada, "Ada", true).await;
+    house.work().await;
+    house.erase(ada, "Ada").await;
+    house.work().await;
+    house.store.close().await;
+    // The first version wrote of signing and revoking only, never said why, and noted no position.
+    let mut old: Vec<Value> = lines(&house.journal());
+    old.retain(|line| ["intent", "signed", "revoked"].contains(&line["event"].as_str().unwrap()));
+    assert!(old.iter().any(|line| line["event"] == "revoked"));
+    old.iter_mut().for_each(|line| drop(line.as_object_mut().unwrap().remove("by")));
+    write_chained(&house.journal(), old);
+    rusqlite::Connection::open(house.root.join("assay.db")).unwrap().execute("DELETE FROM journals", []).unwrap();
+    let place = house.place();
+    let words = assay(&["doctor", &place[0], &place[1]]).1;
+    assert!(words.contains("journal and database agree"), "{words}");
+    let words = done(&["reconcile", &place[0], &place[1]]);
+    assert!(words.contains(" 0 were made good"), "{words}");
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_closed_otherwise_since_a_setting_back_is_made_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("old");
+    let yesterday = folder.path().join("yesterday.db");
+    let house = House::embedded(&root).await;
+    let (hal, ivy) = (house.person("Hal").await, house.person("Ivy").await);
+    let attempt = house.begin(hal, "Hal").await;
+    // Handed in, not signed yet.
+    house.sit(ivy, "Ivy", true).await;
+    house.store.close().await;
+    fs::copy(root.join("assay.db"), &yesterday).unwrap();
+    let house = House::open(&root, None, 2, &[]).await;
+    house.hand_in(hal, attempt, true).await;
+    // An award is taken back before it is signed.
+    let badge = house.badge(ivy).await.unwrap();
+    assert!(badge.document.is_none());
+    let place = house.place();
+    done(&["revoke", badge.badge_id.as_str(), "--reason", "a test", &place[0], &place[1]]);
+    // The command's clock is ahead of this house's by some moments.
+    house.clock.advance_seconds(60);
+    house.work().await;
+    assert!(house.badge(hal).await.unwrap().document.is_some());
+    house.store.close().await;
+    fs::copy(&yesterday, root.join("assay.db")).unwrap();
+
+    let house = House::open(&root, None, 3, &[]).await;
+    rusqlite::Connection::open(root.join("assay.db"))
+        .unwrap()
+        .execute("UPDATE attempts SET deadline = started_at + 1000 WHERE state = 'open'", [])
+        .unwrap();
+    house.clock.advance_seconds(60);
+    house.worker.hold("set back".to_owned());
+    house.work().await;
+    let open = house.store.read(AttemptOf { learner: hal, attempt }).await.unwrap().unwrap();
+    assert!(open.submitted_at.is_none(), "closed while it is held");
+    assert!(house.badge(ivy).await.unwrap().document.is_none(), "signed while it is held");
+    house.store.close().await;
+    // A server of the version before closed it, as failed.
+    let house = House::open(&root, None, 4, &[]).await;
+    house.clock.advance_seconds(60);
+    let journal = fs::read(house.journal()).unwrap();
+    house.work().await;
+    assert!(house.badge(hal).await.is_none());
+    house.store.close().await;
+    fs::write(house.journal(), journal).unwrap();
+    rusqlite::Connection::open(root.join("assay.db")).unwrap().execute("DELETE FROM journals", []).unwrap();
+
+    let place = house.place();
+    done(&["reconcile", &place[0], &place[1]]);
+    let house = House::open(&root, None, 5, &[]).await;
+    house.work().await;
+    assert!(house.badge(hal).await.unwrap().document.is_some());
+    let closed = house.store.read(AttemptOf { learner: hal, attempt }).await.unwrap().unwrap();
+    assert!(closed.outcome.unwrap().passed);
+    assert!(house.badge(ivy).await.unwrap().revoked_at.is_some());
+    house.store.close().await;
+    assert!(done(&["reconcile", &place[0], &place[1]]).contains(" 0 were made good"));
+}
+
+/// A standby that lagged and was promoted: the worker that noted more than it knows writes, signs and mails nothing more.
+#[tokio::test]
+async fn a_worker_whose_database_is_set_back_under_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::new(&folder.path().join("old")).await;
+    let (ada, bob) = (house.person("Ada").await, house.person("Bob").await);
+    house.sit(ada, "Ada", false).await;
+    house.work().await;
+    let before = house.store.read(JournalPositions {}).await.unwrap();
+    assert_eq!(before.len(), 1);
+    let back = JournalPosition { length: before[0].length - 1, ..before[0].clone() };
+    house.sit(bob, "Bob", true).await;
+    house.store.run(NoteJournals { positions: vec![back.clone()], all: true }).await.unwrap();
+    house.work().await;
+    assert!(house.worker.held().is_some_and(|words| words.contains("set back")));
+    assert_eq!(house.store.read(JournalPositions {}).await.unwrap(), [back], "nothing is noted over it");
+    assert!(house.badge(bob).await.unwrap().document.is_none());
+    house.store.close().await;
+}
+
+#[tokio::test]
+async fn what_root_reconciled_is_the_owners() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::embedded(&folder.path().join("old")).await;
+    let ada = house.person("Ada").await;
+    house.sit(ada, "Ada", true).await;
+    house.work().await;
+    house.store.close().await;
+    for path in [house.root.clone(), house.root.join("journal"), house.journal()] {
+        chown(path, Some(4711), Some(4711)).unwrap();
+    }
+    let place = house.place();
+    done(&["reconcile", "--journal-lost", &place[0], &place[1]]);
+    let journals: Vec<_> = fs::read_dir(house.root.join("journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(journals.len(), 2);
+    for path in journals.iter().chain([&house.root.join("server.lock")]) {
+        assert_eq!(fs::metadata(path).unwrap().uid(), 4711, "{}", path.display());
+    }
 }
 
 #[test]

@@ -52,6 +52,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<RevokedBy>,
     },
+    /// An operator took an award back, signed or not.
+    AwardRevoked {
+        /// Pseudonym of the award.
+        award: AwardId,
+    },
     /// An attempt was closed.
     Closed {
         /// Whose.

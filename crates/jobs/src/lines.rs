@@ -12,6 +12,9 @@ use crate::{
 const LINES: u16 = 128;
 const LEASE_SECONDS: i64 = 60;
 const PAUSE_SECONDS: i64 = 5;
+const SET_BACK: &str = "the database does not know any more how far the journal was written down in it, so it was set back (by a standby that \
+    lagged and was promoted, or by hand): badges and mails wait, and no attempt is begun or closed. Stop every server, gather all journals on \
+    one of them, run `assay reconcile` there, start them again";
 
 impl Worker {
     /// Writes what is owed; `true` when there was anything. A line too many, after a crash between the two steps, does no harm.
@@ -36,8 +39,11 @@ impl Worker {
             Ok(position) => {
                 fail_point!("journal::after_lines", |_| true);
                 let jobs: Vec<JobId> = owed.iter().map(|job| job.id).collect();
-                if let Err(error) = store.run(FinishLines { jobs, owner: self.name.clone(), position }).await {
-                    tracing::error!(%error, "lines of the journal are written, but not noted; they will be written again");
+                let finish = FinishLines { jobs, owner: self.name.clone(), position: position.clone(), noted: self.noted() };
+                match store.run(finish).await {
+                    Ok(true) => self.note(position),
+                    Ok(false) => self.hold(SET_BACK.to_owned()),
+                    Err(error) => tracing::error!(%error, "lines of the journal are written, but not noted; they will be written again"),
                 }
                 true
             }
@@ -52,7 +58,7 @@ impl Worker {
     async fn put_off(&self, owed: &[LeasedJob], error: &JobError) {
         let run_at = self.parts.clock.now().plus_seconds(PAUSE_SECONDS);
         for job in owed {
-            let retry = RetryJob { job: job.id, owner: self.name.clone(), error: error.to_string(), run_at };
+            let retry = RetryJob { job: job.id, owner: self.name.clone(), error: error.to_string(), run_at, counts: true };
             if let Err(error) = self.parts.store.run(retry).await {
                 tracing::error!(%error, "a line could not be put off; its lease will run out");
                 return;

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -128,6 +128,8 @@ pub struct Worker {
     pruned_at: AtomicI64,
     vitals: Vitals,
     held: OnceLock<String>,
+    /// How far the journal is known to the database, as far as this worker knows.
+    noted: Mutex<Option<JournalPosition>>,
 }
 
 const LEASE_SECONDS: i64 = 120;
@@ -154,7 +156,7 @@ impl Worker {
     /// A worker with a name of its own.
     pub fn new(parts: WorkerParts) -> Self {
         let name = Secret128::random(&*parts.chance).to_string();
-        Self { parts, name, pruned_at: AtomicI64::new(0), vitals: Vitals::new(), held: OnceLock::new() }
+        Self { parts, name, pruned_at: AtomicI64::new(0), vitals: Vitals::new(), held: OnceLock::new(), noted: Mutex::default() }
     }
 
     /// What of the worker does nothing any more, in words.
@@ -176,6 +178,7 @@ impl Worker {
     /// From now on, until the program is started anew: signs nothing, mails nothing, writes nothing into the journal.
     pub fn hold(&self, words: String) {
         tracing::error!("ALARM: {words}");
+        metrics::gauge!("assay_journal_alarm").set(1.0);
         // The first words stay.
         let _held = self.held.set(words);
     }
@@ -183,6 +186,16 @@ impl Worker {
     /// Why it signs and mails nothing, in words.
     pub fn held(&self) -> Option<String> {
         self.held.get().cloned()
+    }
+
+    /// Tells how far the journal is known to the database: one that knows less later on was set back.
+    pub fn note(&self, position: Option<JournalPosition>) {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        *noted = position.or(noted.take());
+    }
+
+    pub(crate) fn noted(&self) -> Option<JournalPosition> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Tells by how many milliseconds the database's clock is ahead of this one, where the two are of different machines.
@@ -251,6 +264,10 @@ impl Worker {
             tracing::error!(%error, "overdue attempts could not be closed or old rows not be pruned");
         }
         let wrote = lane == Lane::Work && self.write_lines().await;
+        if lane == Lane::Mail && self.held().is_some() {
+            // They keep their place and their tries.
+            return false;
+        }
         let leased_at = self.parts.clock.now();
         let lease = LeaseJobs { owner: self.name.clone(), lane, limit: 16, lease_seconds: LEASE_SECONDS, at: leased_at };
         let jobs = match self.parts.store.run(lease).await {
@@ -304,7 +321,13 @@ impl Worker {
                 tracing::warn!(kind = job.kind, job = %job.id, %error, pause_seconds = pause, "a job will be tried again");
                 self.parts
                     .store
-                    .run(RetryJob { job: job.id, owner: self.name.clone(), error: error.to_string(), run_at: now.plus_seconds(pause) })
+                    .run(RetryJob {
+                        job: job.id,
+                        owner: self.name.clone(),
+                        error: error.to_string(),
+                        run_at: now.plus_seconds(pause),
+                        counts: !matches!(error, JobError::Held(_)),
+                    })
                     .await
             }
         };
@@ -444,6 +467,10 @@ impl Worker {
         }
         if self.vitals.clock_trouble(&*self.parts.clock).is_some() {
             // Time may not be up at all. Whoever opens such an attempt closes it all the same, by the time that goes on here.
+            return Ok(());
+        }
+        if self.held().is_some() {
+            // It may have been handed in already, with answers that this database does not have.
             return Ok(());
         }
         for (learner, attempt, _) in self.parts.store.read(Overdue { at: now }).await? {

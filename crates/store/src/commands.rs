@@ -321,6 +321,8 @@ commands! {
         reason: String,
         /// Id for the job that writes the mail.
         job: JobId,
+        /// Id for the line that the journal is owed.
+        line: JobId,
         /// Who.
         act: Act,
     }
@@ -410,13 +412,15 @@ commands! {
     }
 
     /// Forgets jobs whose lines stand in the journal, and notes how far that journal is known now.
-    FinishLines -> () {
+    FinishLines -> bool {
         /// The jobs.
         jobs: Vec<JobId>,
         /// Name of the worker.
         owner: String,
         /// How far the journal goes; none where it has no name.
         position: Option<JournalPosition>,
+        /// What this worker noted before: a database that does not know it was set back.
+        noted: Option<JournalPosition>,
     }
 
     /// Notes how far journals are known here.
@@ -471,6 +475,8 @@ commands! {
         error: String,
         /// When to try again.
         run_at: UtcMillis,
+        /// Whether this was a try: not where nothing could be tried at all.
+        counts: bool,
     }
 
     /// Queues a job by itself.

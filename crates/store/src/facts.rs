@@ -51,6 +51,11 @@ pub enum Fact {
         /// Id for the job that writes the mail, unless it went out.
         job: JobId,
     },
+    /// A journal was lost once: its indexes may stand in any list before this one.
+    FreshList {
+        /// The first list whose indexes were given since.
+        list: i64,
+    },
     /// A later revision of an award was signed.
     Replaced {
         /// The award.

@@ -128,6 +128,29 @@ pub struct Copied {
 /// Hears of the progress; `Break` stops after the batch.
 pub type Watch<'a> = &'a mut (dyn FnMut(Progress) -> ControlFlow<()> + Send);
 
+/// Refuses while servers are at work on a PostgreSQL database. Of the embedded one the lock of its folder tells.
+///
+/// # Errors
+/// [`MoveError::InUse`], or when the database cannot be asked.
+pub async fn refuse_servers(place: &Place) -> Result<(), MoveError> {
+    match place {
+        Place::File(_) => Ok(()),
+        Place::Server(url, _) => Side::server(place, url, Servers::MustBeStopped).await?.close().await,
+    }
+}
+
+/// The number of a PostgreSQL database's schema; none where it has no table of this program. Nothing is changed.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn schema_of_server(url: &str) -> Result<Option<i64>, MoveError> {
+    let place = Place::Server(url.to_owned(), crate::Promise::Disk);
+    let mut side = Side::server(&place, url, Servers::MayWork).await?;
+    let found = if side.has_schema().await? { side.schema().await? } else { None };
+    side.close().await?;
+    Ok(found)
+}
+
 /// Copies everything, or what an earlier run left undone; what it answers was read back from the target.
 ///
 /// # Errors

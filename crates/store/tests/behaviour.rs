@@ -359,6 +359,7 @@ async fn one_intent_and_one_credential_per_revision_whoever_comes_first() {
         badge_id: badge.badge_id.clone(),
         reason: "test".into(),
         job: JobId::random(&room.world.chance),
+        line: JobId::random(&room.world.chance),
         act: room.world.act(START),
     };
     assert_eq!(room.world.store.run(revoke.clone()).await.unwrap(), Some(true));
@@ -586,6 +587,7 @@ async fn what_a_person_with_power_does_stands_in_the_audit_log() {
         badge_id: badge.badge_id,
         reason: "test".into(),
         job: JobId::random(&room.world.chance),
+        line: JobId::random(&room.world.chance),
         act: room.world.act(START),
     };
     room.world.store.run(revoke).await.unwrap();
@@ -654,7 +656,7 @@ async fn a_worker_that_was_too_slow_ends_nothing() {
     let later = START.plus_seconds(61);
     assert_eq!(world.store.run(lease("quick", later)).await.unwrap().len(), 1);
     world.store.run(FinishJob { job: slow.id, owner: "slow".into(), at: later }).await.unwrap();
-    world.store.run(RetryJob { job: slow.id, owner: "slow".into(), error: "late".into(), run_at: later }).await.unwrap();
+    world.store.run(RetryJob { job: slow.id, owner: "slow".into(), error: "late".into(), run_at: later, counts: true }).await.unwrap();
     let figures = world.store.read(JobCounts { at: later }).await.unwrap();
     assert_eq!((figures.open, figures.troubled, figures.done), (1, 0, 0));
     world.store.run(FinishJob { job: slow.id, owner: "quick".into(), at: later }).await.unwrap();

@@ -69,8 +69,14 @@ async fn story() -> (World, Place, Learner) {
     let ada = ada.unwrap();
     let badge_id = world.store.read(BadgesOf { learner: ada }).await.unwrap()[0].badge_id.clone();
     let job = JobId::random(&world.chance);
-    let revoke =
-        Revoke { issuer: world.issuer, badge_id, reason: "a test".into(), job, act: world.act(START.plus_seconds(2 * DAY_SECONDS)) };
+    let revoke = Revoke {
+        issuer: world.issuer,
+        badge_id,
+        reason: "a test".into(),
+        job,
+        line: JobId::random(&world.chance),
+        act: world.act(START.plus_seconds(2 * DAY_SECONDS)),
+    };
     assert_eq!(world.store.run(revoke).await.unwrap(), Some(true));
     world.store.close().await;
     let place = match &world.url {

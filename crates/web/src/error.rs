@@ -67,6 +67,11 @@ impl Fault {
         Self { retry_after: Some(3), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "The server is busy", words) }
     }
 
+    /// Not before the operator has reconciled journal and database.
+    pub(crate) fn held(words: &str) -> Self {
+        Self { retry_after: Some(300), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "Waiting for the operator", words) }
+    }
+
     /// Something broke on our side.
     pub(crate) fn internal(internal: String) -> Self {
         Self {

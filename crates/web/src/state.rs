@@ -168,6 +168,16 @@ impl App {
         self.0.vitals.get()
     }
 
+    /// Refuses, with these words, while journal and database do not agree: what this database does not know might be undone.
+    pub(crate) fn refuse_held(&self, words: &str) -> Result<(), Fault> {
+        if self.is_held() { Err(Fault::held(words)) } else { Ok(()) }
+    }
+
+    /// Whether journal and database do not agree.
+    pub(crate) fn is_held(&self) -> bool {
+        self.vitals().is_some_and(|vitals| vitals.journal().is_err())
+    }
+
     pub(crate) fn proved(&self) -> Arc<tokio::sync::Mutex<Option<Instant>>> {
         Arc::clone(&self.0.proved)
     }

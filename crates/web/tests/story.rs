@@ -149,6 +149,53 @@ async fn every_carrier_verifies_and_one_altered_byte_is_named() {
     assert!(elsewhere.contains("Fetch it and check"), "a link elsewhere is fetched on a press only");
 }
 
+/// A journal that knows more than the database, from when the test says so.
+#[derive(Default)]
+struct SetBack(std::sync::atomic::AtomicBool);
+
+impl assay_web::Vitals for SetBack {
+    fn worker(&self) -> Result<(), String> {
+        Ok(())
+    }
+    fn clock(&self) -> Result<(), String> {
+        Ok(())
+    }
+    fn journal(&self) -> Result<(), String> {
+        if self.0.load(std::sync::atomic::Ordering::SeqCst) { Err("set back".to_owned()) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn a_server_whose_database_was_set_back_calls_no_badge_valid_and_begins_and_closes_nothing() {
+    let server = server().await;
+    let set_back = std::sync::Arc::new(SetBack::default());
+    server.app.watched_by(set_back.clone());
+    let mut ada = server.signed_in("ada@example.org").await;
+    let id = earn(&mut ada).await;
+    let json = ada.get(&format!("/b/{id}.json")).await.bytes;
+    let mut bob = server.signed_in("bob@example.org").await;
+    let attempt = bob.begin("Bob").await;
+    let mut cai = server.signed_in("cai@example.org").await;
+    for held in [false, true, false] {
+        set_back.0.store(held, std::sync::atomic::Ordering::SeqCst);
+        let status = |well| if held { StatusCode::SERVICE_UNAVAILABLE } else { well };
+        assert_eq!(ada.get("/status/1").await.status, status(StatusCode::OK));
+        // What was kept from before is not shown either.
+        assert_eq!(verdict(&upload(&mut ada, &[("badge.json", &json)]).await) == "Valid", !held);
+        assert_eq!(ada.get(&format!("/b/{id}")).await.text().contains("not revoked, not expired"), !held);
+        if held {
+            let refused = bob.form(&format!("{attempt}/submit"), "confirm=yes").await;
+            assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(refused.text().contains("Your answers are saved"), "{}", refused.text());
+            let refused = cai.form("/programmes/sample/assessment", "name=Cai&honesty=yes").await;
+            assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(refused.text().contains("No attempt can begin"), "{}", refused.text());
+        }
+    }
+    assert_eq!(bob.form(&format!("{attempt}/submit"), "confirm=yes").await.location(), format!("{attempt}/result"));
+    cai.begin("Cai").await;
+}
+
 #[tokio::test]
 async fn issuing_ten_times_makes_one_credential_with_the_same_bytes() {
     let server = server().await;
@@ -218,6 +265,7 @@ async fn a_revoked_badge_says_so_on_its_page_and_to_the_verifier() {
         badge_id: assay_core::ids::Secret128::parse(&id).unwrap(),
         reason: "The name was <another's>".into(),
         job: assay_core::ids::JobId::random(&server.world.chance),
+        line: assay_core::ids::JobId::random(&server.world.chance),
         act: server.world.act(START),
     };
     let mails = server.outbox.mails().len();

@@ -181,6 +181,7 @@ pub fn facts(entries: &[Entry], whole: bool, chance: &dyn Chance) -> Vec<Fact> {
     let mut unsaid: Vec<(AwardId, i64, UtcMillis)> = Vec::new();
     let mut erased: BTreeMap<PersonId, UtcMillis> = BTreeMap::new();
     let mut attempts = BTreeSet::new();
+    let mut fresh: Option<i64> = None;
     for Entry { at, event } in entries {
         match event {
             Event::Intent(signing) | Event::Signed(signing) => {
@@ -217,7 +218,8 @@ pub fn facts(entries: &[Entry], whole: bool, chance: &dyn Chance) -> Vec<Fact> {
             }
             Event::Erased { person } => drop(erased.entry(*person).or_insert(*at)),
             Event::Mailed { mail, name } => mailed.push(Fact::Mailed { mail: *mail, name: name.clone(), at: *at }),
-            Event::Reconciled { .. } => {}
+            Event::AwardRevoked { award } => drop(revoked.entry(*award).or_insert(*at)),
+            Event::Reconciled { fresh_list, .. } => fresh = fresh.max(*fresh_list),
         }
     }
     // Lines of the first version do not say why: where a later revision followed, it was that; else the award was taken back.
@@ -227,6 +229,7 @@ pub fn facts(entries: &[Entry], whole: bool, chance: &dyn Chance) -> Vec<Fact> {
         }
     }
     let mut all = mailed;
+    all.extend(fresh.map(|list| Fact::FreshList { list }));
     all.extend(closed);
     all.extend(places.into_iter().map(|(status, Place { award, revision, revoked_at })| Fact::Used {
         award,

@@ -27,6 +27,7 @@ const SET_MARK: &str = "INSERT INTO installation (name, value) VALUES ($1, $2)";
 const GET_MARK: &str = "SELECT value FROM installation WHERE name = $1";
 const DROP_MARK: &str = "DELETE FROM installation WHERE name = $1";
 const SCHEMA: &str = "SELECT MAX(version) FROM _sqlx_migrations";
+const HAS_SCHEMA: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
 /// Connections of servers; the one that asks has another name.
 const SERVERS: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = 'assay' AND datname = current_database()";
 /// A server that has just ended may be seen for a moment longer.
@@ -144,7 +145,7 @@ impl Side {
         }
     }
 
-    async fn server(place: &Place, url: &str, servers: Servers) -> Result<Self, MoveError> {
+    pub(super) async fn server(place: &Place, url: &str, servers: Servers) -> Result<Self, MoveError> {
         let unusable = |reason| StoreError::CannotOpen { path: place.to_string(), reason };
         let address = Address::read(url).map_err(unusable)?.with(|options| options.application_name("assay-move"));
         let mut conn =
@@ -162,7 +163,15 @@ impl Side {
         Err(MoveError::InUse { place: place.to_string() })
     }
 
-    async fn schema(&mut self) -> Result<Option<i64>, StoreError> {
+    /// Whether a server was ever started on this PostgreSQL database.
+    pub(super) async fn has_schema(&mut self) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(true),
+            Self::Postgres(conn) => Ok(sqlx::query(HAS_SCHEMA).fetch_one(conn).await?.try_get(0)?),
+        }
+    }
+
+    pub(super) async fn schema(&mut self) -> Result<Option<i64>, StoreError> {
         match self {
             Self::Sqlite(conn) => query(SCHEMA).fetch_one(conn).await?.try_get(0),
             Self::Postgres(conn) => Ok(sqlx::query(SCHEMA).fetch_one(conn).await?.try_get(0)?),

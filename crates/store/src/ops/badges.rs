@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     Apply, Conn, EngineRow, Row,
     jobs::enqueue,
-    keep::REVOKE_SPENT,
+    keep::{REVOKE_SPENT, owe},
     people::audit,
     programmes::programme_version,
     query,
@@ -171,6 +171,9 @@ impl Apply<Conn> for Revoke {
             run_at: self.act.at.plus_seconds(60),
         };
         enqueue(conn, self.issuer, &owed).await?;
+        // One of the award itself: what is not signed yet has no entry that a line could name.
+        let line = serde_json::json!({ "at": self.act.at, "event": "award-revoked", "award": award });
+        owe(conn, self.issuer, self.line.0, format!("award-revoked/{award}"), self.act.at, &line).await?;
         let payload = serde_json::json!({ "badge": self.badge_id, "person": person }).to_string();
         let (dedup, person) = (award.to_string(), Some(PersonId(person)));
         let job = NewJob { id: self.job, kind: "revoked-mail", dedup, payload, person, run_at: self.act.at };

@@ -87,14 +87,14 @@ impl Apply<Conn> for FinishJob {
     }
 }
 
-const RETRY: &str =
-    "UPDATE jobs SET run_at = $1, leased_until = NULL, last_error = $2 WHERE job_id = $3 AND lease_owner = $4 AND done_at IS NULL";
+const RETRY: &str = "UPDATE jobs SET run_at = $1, leased_until = NULL, last_error = $2, tries = tries - $5 WHERE job_id = $3 AND lease_owner = $4 AND done_at IS NULL";
 
 impl Apply<Conn> for RetryJob {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        query(RETRY).bind(self.run_at.0).bind(&self.error).bind(self.job.0).bind(&self.owner).execute(conn).await?;
+        let query = query(RETRY).bind(self.run_at.0).bind(&self.error).bind(self.job.0).bind(&self.owner);
+        query.bind(i64::from(!self.counts)).execute(conn).await?;
         Ok(())
     }
 }

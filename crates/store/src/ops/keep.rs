@@ -53,6 +53,7 @@ impl Apply<Conn> for FinishMail {
 const LINE_WRITTEN: &str = "DELETE FROM jobs WHERE job_id = $1 AND lease_owner = $2 AND kind = 'journal'";
 const NOTE_JOURNAL: &str = "INSERT INTO journals (journal, length, last_sha256) VALUES ($1, $2, $3) \
     ON CONFLICT (journal) DO UPDATE SET length = excluded.length, last_sha256 = excluded.last_sha256 WHERE journals.length <= excluded.length";
+const NOTED: &str = "SELECT length FROM journals WHERE journal = $1";
 const FORGET_JOURNALS: &str = "DELETE FROM journals WHERE $1 = $1";
 const JOURNALS: &str = "SELECT journal, length, last_sha256 FROM journals ORDER BY journal";
 
@@ -74,15 +75,23 @@ impl Apply<Conn> for RevocationWritten {
 }
 
 impl Apply<Conn> for FinishLines {
-    type Out = ();
+    type Out = bool;
 
-    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
+    async fn apply(&self, conn: &mut Conn) -> Result<bool, StoreError> {
+        // A standby that lagged and was promoted does not know what this worker noted: noting more would hide what it lacks.
+        if let Some(noted) = &self.noted {
+            let row = query(NOTED).bind(&noted.journal[..]).fetch_optional(&mut *conn).await?;
+            let known: Option<i64> = row.map(|row| row.try_get(0)).transpose()?;
+            if known.is_none_or(|known| known < noted.length) {
+                return Ok(false);
+            }
+        }
         for job in &self.jobs {
             query(LINE_WRITTEN).bind(job.0).bind(&self.owner).execute(&mut *conn).await?;
         }
         match &self.position {
-            Some(position) => note(conn, position).await,
-            None => Ok(()),
+            Some(position) => note(conn, position).await.map(|()| true),
+            None => Ok(true),
         }
     }
 }
@@ -142,6 +151,8 @@ impl Apply<Conn> for NewestKey {
 const BEGIN_LIST: &str = "INSERT INTO status_lists (issuer_id, status_list, used) \
     SELECT $1, CASE WHEN COALESCE(MAX(status_list), 0) >= $2 THEN MAX(status_list) + 1 ELSE $2 END, 0 FROM status_lists WHERE issuer_id = $1 RETURNING status_list";
 
+const NEWEST_LIST: &str = "SELECT COALESCE(MAX(status_list), 0) FROM status_lists WHERE issuer_id = $1";
+
 impl Apply<Conn> for BeginList {
     type Out = i64;
 
@@ -184,6 +195,7 @@ const MAIL_OPEN: &str = "SELECT 1 FROM jobs WHERE job_id = $1 AND done_at IS NUL
 const PERSON: &str = "SELECT erased_at FROM people WHERE person_id = $1 AND issuer_id = $2";
 const ATTEMPT_CLOSED: &str = "SELECT 1 FROM attempts WHERE person_id = $1 AND attempt_id = $2 AND state = 'submitted'";
 const ATTEMPT_LOST: &str = "SELECT 1 FROM lost_attempts WHERE person_id = $1 AND attempt_id = $2";
+const EARNED: &str = "SELECT 1 FROM awards WHERE person_id = $1 AND issuer_id = $2 AND programme = $3 AND badge_version = $4";
 const INDEX_HOLDER: &str =
     "SELECT award_id, revision, person_id FROM credential_intents WHERE issuer_id = $1 AND status_list = $2 AND status_index = $3";
 const SPENT: &str = "SELECT revoked_at FROM spent_indexes WHERE issuer_id = $1 AND status_list = $2 AND status_index = $3";
@@ -210,7 +222,12 @@ async fn is_known(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis
         }
         Fact::Closed(closed) => {
             let (person, attempt) = (closed.person.0, closed.attempt.0);
-            is_there!(conn, query(ATTEMPT_CLOSED).bind(person).bind(attempt))
+            let earned = match closed.award {
+                None => true,
+                Some(_) => is_there!(conn, query(EARNED).bind(person).bind(issuer.0).bind(&closed.programme).bind(&closed.badge_version)),
+            };
+            // Of an attempt that is lost no award can be made again: nobody knows the name it was for.
+            (earned && is_there!(conn, query(ATTEMPT_CLOSED).bind(person).bind(attempt)))
                 || is_there!(conn, query(ATTEMPT_LOST).bind(person).bind(attempt))
         }
         Fact::Used { award, revision, status, revoked_at } => {
@@ -225,7 +242,9 @@ async fn is_known(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis
                     _ => false,
                 }
         }
-        Fact::Revoked { award, .. } => standing(conn, issuer, *award).await?.is_some_and(|award| award.revoked),
+        Fact::FreshList { list } => query(NEWEST_LIST).bind(issuer.0).fetch_one(&mut *conn).await?.try_get::<i64>(0)? >= *list,
+        // Old lines say "revoked" of what an erasure withdrew, too: it is over either way.
+        Fact::Revoked { award, .. } => standing(conn, issuer, *award).await?.is_some_and(|award| award.over),
         Fact::Replaced { award, revision, .. } => {
             standing(conn, issuer, *award).await?.is_some_and(|award| award.over || award.revision >= *revision)
         }
@@ -252,7 +271,6 @@ struct Award {
     person: Uuid,
     badge_id: String,
     revision: i64,
-    revoked: bool,
     /// Revoked or withdrawn.
     over: bool,
 }
@@ -261,7 +279,7 @@ async fn standing(conn: &mut Conn, issuer: IssuerId, award: AwardId) -> Result<O
     let Some(row) = query(AWARD).bind(award.0).bind(issuer.0).fetch_optional(conn).await? else { return Ok(None) };
     let (revoked, withdrawn): (Option<i64>, Option<i64>) = (row.try_get(3)?, row.try_get(4)?);
     let (person, badge_id, revision) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    Ok(Some(Award { person, badge_id, revision, revoked: revoked.is_some(), over: revoked.or(withdrawn).is_some() }))
+    Ok(Some(Award { person, badge_id, revision, over: revoked.or(withdrawn).is_some() }))
 }
 
 const MAIL_WENT_OUT: &str = "UPDATE jobs SET done_at = $1, payload = '', leased_until = NULL, last_error = NULL \
@@ -330,6 +348,10 @@ async fn settle(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis) 
             issue(conn, issuer, *job, *award, PersonId(found.person), next, now).await?;
             Ok(Settled::Done)
         }
+        Fact::FreshList { list } => {
+            query(BEGIN_LIST).bind(issuer.0).bind(*list).fetch_one(conn).await?;
+            Ok(Settled::Done)
+        }
         // The caller erases: it takes the secret by which a wait outlives an account.
         Fact::Erased { .. } => Ok(Settled::Stranger),
     }
@@ -349,8 +371,9 @@ async fn issue(
     enqueue(conn, issuer, &job).await
 }
 
+// Also one that was closed otherwise since the database was set back: what its person was told first stands.
 const CLOSE_IT: &str = "UPDATE attempts SET state = 'submitted', submitted_at = $1, outcome = $2, retake_at = $3 \
-    WHERE person_id = $4 AND attempt_id = $5 AND issuer_id = $6 AND state = 'open' RETURNING holder_name";
+    WHERE person_id = $4 AND attempt_id = $5 AND issuer_id = $6 RETURNING holder_name";
 const LOSE: &str = "INSERT INTO lost_attempts (person_id, attempt_id, issuer_id, programme, started_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
 const WAIT: &str = "INSERT INTO standings (person_id, issuer_id, programme, next_start_at, fails) VALUES ($1, $2, $3, $4, $5) \
     ON CONFLICT (person_id, programme) DO UPDATE SET \
@@ -410,6 +433,8 @@ pub(super) const STATEMENTS: &[&[&str]] = &[&[
     LINE_WRITTEN,
     REVOCATION_WRITTEN,
     NOTE_JOURNAL,
+    NOTED,
+    NEWEST_LIST,
     FORGET_JOURNALS,
     JOURNALS,
     MARK,
@@ -421,6 +446,7 @@ pub(super) const STATEMENTS: &[&[&str]] = &[&[
     PERSON,
     ATTEMPT_CLOSED,
     ATTEMPT_LOST,
+    EARNED,
     INDEX_HOLDER,
     SPENT,
     CREDENTIAL,

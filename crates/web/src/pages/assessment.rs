@@ -157,6 +157,9 @@ pub(crate) async fn begin(
         Ok(_) => return show(&app, &who, p, form.name, Some("Tick the honesty statement to begin.".into()), None),
         Err(bad) => return show(&app, &who, p, form.name, Some(bad.to_string()), None),
     };
+    app.refuse_held(
+        "No attempt can begin until the server's database was reconciled with its journal: a wait or a badge might be forgotten. Try again later.",
+    )?;
     let command = start(&app, current, who.0.learner, name).await?;
     let attempt = command.attempt;
     match app.store.run(command).await? {

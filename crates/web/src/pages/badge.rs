@@ -56,7 +56,8 @@ struct BadgePage<'a> {
 /// What our own verifier says of the document, in words for a passer-by.
 async fn standing(app: &App, badge: &Badge, document: &str) -> Result<Standing, Fault> {
     // Kept for a while, so that a badge that many look at is verified once a minute.
-    let name = format!("report/{}/{}/{}", badge.badge_id, badge.signed_revision.unwrap_or(0), badge.revoked_at.is_some());
+    let (revision, is_revoked) = (badge.signed_revision.unwrap_or(0), badge.revoked_at.is_some());
+    let name = format!("report/{}/{revision}/{is_revoked}/{}", badge.badge_id, app.is_held());
     let report: Report = match app.kept(&name, REPORT_SECONDS) {
         Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| Fault::internal(e.to_string()))?,
         None => {

@@ -17,6 +17,8 @@ const LIST_SECONDS: i64 = 60;
 
 /// A signed status list as bytes. The first one is there before the first badge.
 pub(crate) async fn list_bytes(app: &App, list: i64) -> Result<Vec<u8>, Fault> {
+    // A list by this database might call valid what was revoked: better none, which verifiers say.
+    app.refuse_held("The list of revoked badges cannot be given until the server's database was reconciled with its journal.")?;
     let revoked = app.store.read(RevokedIndexes { issuer: app.issuer_id, status_list: list }).await?;
     let revoked = revoked.or((list == 1).then(Vec::new)).ok_or_else(Fault::not_found)?;
     // Signed anew when it changes or grows old; the name holds what would change it.

@@ -101,6 +101,10 @@ pub(crate) struct Confirmed {
 
 /// Closes and scores an attempt.
 pub(crate) async fn close(app: &App, who: &SignedIn, id: AttemptId) -> Result<(), Fault> {
+    app.refuse_held(
+        "Attempts are not closed until the server's database was reconciled with its journal. Your answers are saved, and nothing is lost: \
+         hand in again later. Where time is up, the attempt is closed with the answers that were saved in time.",
+    )?;
     let chance = &*app.chance;
     let jobs = [(); 3].map(|()| JobId::random(chance));
     let submit = Submit {
