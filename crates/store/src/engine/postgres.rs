@@ -14,11 +14,11 @@ use std::{
 use address::Address;
 use assay_core::UtcMillis;
 use durability::Refusal;
+use pool::Held;
 use primary::Primary;
 use sqlx::{
     ConnectOptions, Connection, PgPool,
-    pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::PgConnectOptions,
 };
 use tokio::time::{Instant, sleep};
 
@@ -29,6 +29,7 @@ pub(crate) mod address;
 mod conn;
 mod durability;
 mod notice;
+mod pool;
 mod primary;
 
 pub use durability::Promise;
@@ -134,34 +135,13 @@ impl Postgres {
         let primary = Primary::find(&address, PATIENCE).await;
         let primary = primary.map_err(|words| cannot(&place, format!("none of its servers can be written to: {words}")))?;
         let mut first = primary.options().connect().await.map_err(|e| cannot(&place, reason(&e)))?;
-        durability::check(&mut first, promise).await.map_err(|words| cannot(&place, words))?;
+        durability::check(&mut first, Some(promise)).await.map_err(|words| cannot(&place, words))?;
         // It has done its work; how it ends tells nothing.
         let _ended = first.close().await;
         let refusal = Arc::new(Refusal::default());
-        let pool = |most: u32| {
-            let (refusal, primary) = (Arc::clone(&refusal), Arc::clone(&primary));
-            let options = PgPoolOptions::new().max_connections(most).acquire_timeout(PATIENCE).test_before_acquire(false);
-            let options = options.before_acquire({
-                let primary = Arc::clone(&primary);
-                move |_, about| {
-                    let of_today = primary.is_of_today(about.age);
-                    Box::pin(async move { Ok(of_today) })
-                }
-            });
-            options.after_connect(move |conn, _| {
-                let (refusal, primary) = (Arc::clone(&refusal), Arc::clone(&primary));
-                Box::pin(async move {
-                    let found = durability::check(conn, promise).await;
-                    refusal.note(found.as_ref().err().map(String::as_str));
-                    found.map_err(|words| {
-                        primary.doubt();
-                        sqlx::Error::Protocol(words)
-                    })
-                })
-            })
-        };
-        let writers = pool(WRITERS).connect_with(primary.options().clone()).await.map_err(|e| cannot(&place, reason(&e)))?;
-        let readers = pool(READERS).connect_lazy_with(primary.options().clone());
+        let writers = pool::options(WRITERS, &primary, Some((promise, Arc::clone(&refusal)))).connect_with(primary.options().clone());
+        let writers = writers.await.map_err(|e| cannot(&place, reason(&e)))?;
+        let readers = pool::options(READERS, &primary, None).connect_lazy_with(primary.options().clone());
         tokio::spawn(Arc::clone(&primary).follow([writers.clone(), readers.clone()]));
         let shared =
             Shared { writers, readers, promise, pooled, primary, refusal, replays: AtomicU64::new(0), under_way: AtomicUsize::new(0) };
@@ -211,17 +191,12 @@ impl Postgres {
     }
 
     pub(super) async fn time(&self) -> Result<UtcMillis, StoreError> {
-        let mut conn = self.0.connection(&self.0.readers).await?;
+        let mut held = self.0.connection(&self.0.readers).await?;
         // As one message, so that it needs no transaction behind a pooler.
-        let ask = async { sqlx::raw_sql(TIME).fetch_one(&mut *conn).await?.try_get::<i64>(0) };
+        let ask = async { sqlx::raw_sql(TIME).fetch_one(&mut *held.conn).await?.try_get::<i64>(0) };
         let asked = self.0.primary.wait_for(ask, DOUBTFUL, DOUBTFUL).await;
-        asked.map_or_else(
-            || {
-                drop(conn.detach());
-                Err(silent())
-            },
-            |answer| Ok(UtcMillis(answer?)),
-        )
+        held.whole = asked.is_some();
+        Ok(UtcMillis(asked.unwrap_or_else(|| Err(silent()))?))
     }
 
     pub(super) fn replays(&self) -> u64 {
@@ -296,8 +271,8 @@ impl Shared {
     }
 
     /// A connection from a pool, or why there is none.
-    async fn connection(&self, pool: &PgPool) -> Result<PoolConnection<sqlx::Postgres>, StoreError> {
-        pool.acquire().await.map_err(|error| match (error, self.refusal.words()) {
+    async fn connection(&self, pool: &PgPool) -> Result<Held, StoreError> {
+        Held::of(pool).await.map_err(|error| match (error, self.refusal.words()) {
             (sqlx::Error::PoolTimedOut, Some(words)) => StoreError::Unavailable(EngineError::Words(words)),
             (sqlx::Error::PoolTimedOut, None) => {
                 self.primary.doubt();
@@ -309,25 +284,28 @@ impl Shared {
     }
 
     async fn once<C: Apply<Conn>>(&self, command: &C) -> Result<C::Out, Undone> {
-        let mut conn =
+        let mut held =
             self.connection(&self.writers).await.map_err(|error| if is_broken(&error) { Undone::Before(error) } else { error.into() })?;
-        let done = self.primary.wait_for(self.transaction(&mut conn, command), DOUBTFUL, LONGEST).await;
+        let done = self.primary.wait_for(self.transaction(&mut held, command), DOUBTFUL, LONGEST).await;
         done.unwrap_or_else(|| {
             // Closed at once: whatever stands on it is rolled back, or was committed and is not acknowledged.
-            drop(conn.detach());
+            held.whole = false;
             metrics::counter!("assay_commits_failed_total").increment(1);
             Err(Undone::With(silent()))
         })
     }
 
-    async fn transaction<C: Apply<Conn>>(&self, conn: &mut Conn, command: &C) -> Result<C::Out, Undone> {
+    async fn transaction<C: Apply<Conn>>(&self, Held { conn, whole }: &mut Held, command: &C) -> Result<C::Out, Undone> {
         let begin = match (self.promise, self.pooled) {
             (Promise::Disk, false) => BEGIN,
             (Promise::Disk, true) => BEGIN_POOLED,
             (Promise::Standby, false) => BEGIN_MARKED,
             (Promise::Standby, true) => BEGIN_MARKED_POOLED,
         };
+        // Refused in the middle of its beginning, a transaction stands open of which the driver knows nothing.
+        *whole = false;
         let mut transaction = conn.begin_with(begin).await.map_err(not_begun)?;
+        *whole = true;
         let began = Instant::now();
         // Dropped, it is rolled back.
         let answer = command.apply(&mut transaction).await?;
@@ -348,19 +326,22 @@ impl Shared {
     }
 
     async fn asked<Q: Apply<Conn>>(&self, query: &Q) -> Result<Q::Out, StoreError> {
-        let mut conn = self.connection(&self.readers).await?;
+        let mut held = self.connection(&self.readers).await?;
+        let Held { conn, whole } = &mut held;
         let work = async {
             if !self.pooled {
-                return query.apply(&mut conn).await;
+                return query.apply(conn).await;
             }
+            *whole = false;
             let mut transaction = conn.begin_with(BEGIN_READ_POOLED).await?;
+            *whole = true;
             let answer = query.apply(&mut transaction).await?;
             transaction.commit().await?;
             Ok(answer)
         };
         let done = self.primary.wait_for(work, DOUBTFUL, LONGEST).await;
         done.unwrap_or_else(|| {
-            drop(conn.detach());
+            held.whole = false;
             Err(silent())
         })
     }

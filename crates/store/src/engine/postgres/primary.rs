@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use sqlx::{ConnectOptions, PgPool, Row, postgres::PgConnectOptions};
+use sqlx::{ConnectOptions, PgConnection, PgPool, Row, postgres::PgConnectOptions};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep, timeout},
@@ -23,11 +23,14 @@ use tokio::{
 use super::address::{self, Address};
 
 /// A host that says nothing for so long is not the primary.
-const PROBE: Duration = Duration::from_secs(2);
+pub(super) const PROBE: Duration = Duration::from_secs(2);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
 /// The server's part in the name of a log file: eight hexadecimal digits of its timeline.
 const LOOK: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END";
+/// Why a server is not the primary.
+const STANDBY: &str = "it is a standby";
+const OF_OLD: &str = "it is a primary of old, which another one has replaced";
 
 /// See the module.
 #[derive(Debug)]
@@ -81,6 +84,27 @@ impl Primary {
     /// Whether a connection of this age is to the primary of today.
     pub(super) fn is_of_today(&self, age: Duration) -> bool {
         self.changed_at.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|at| age < at.elapsed())
+    }
+
+    /// Refuses a server that another one has replaced: a connection may have been begun before anybody here knew.
+    pub(super) async fn check(&self, conn: &mut PgConnection) -> Result<(), String> {
+        if self.hosts.len() < 2 {
+            return Ok(());
+        }
+        let found = timeline(conn).await?.ok_or(STANDBY)?;
+        let known = self.timeline.load(Ordering::SeqCst);
+        if found < known {
+            return Err(OF_OLD.to_owned());
+        }
+        if found > known {
+            self.doubt();
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn another_took_over(&self) {
+        self.timeline.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Waits for work on the primary: `None` when it took too long, or when the primary was lost meanwhile.
@@ -156,8 +180,8 @@ impl Primary {
             _ => {
                 let said = answers.iter().zip(&self.hosts).map(|(answer, host)| {
                     let words = match answer {
-                        Ok(None) => "it is a standby".to_owned(),
-                        Ok(Some(_)) => "it is a primary of old, which another one has replaced".to_owned(),
+                        Ok(None) => STANDBY.to_owned(),
+                        Ok(Some(_)) => OF_OLD.to_owned(),
                         Err(words) => words.clone(),
                     };
                     format!("{}: {words}", address::place(host))
@@ -171,7 +195,11 @@ impl Primary {
 /// A server's timeline; nothing if it is a standby.
 async fn ask(host: &PgConnectOptions) -> Result<Option<i64>, String> {
     let mut conn = host.clone().application_name("assay-look").connect().await.map_err(|e| e.to_string())?;
-    let row = sqlx::raw_sql(LOOK).fetch_one(&mut conn).await.map_err(|e| e.to_string())?;
+    timeline(&mut conn).await
+}
+
+async fn timeline(conn: &mut PgConnection) -> Result<Option<i64>, String> {
+    let row = sqlx::raw_sql(LOOK).fetch_one(conn).await.map_err(|e| e.to_string())?;
     let digits: String = row.try_get(0).map_err(|e| e.to_string())?;
     if digits.is_empty() {
         return Ok(None);
