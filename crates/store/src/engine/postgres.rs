@@ -16,10 +16,7 @@ use assay_core::UtcMillis;
 use durability::Refusal;
 use pool::Held;
 use primary::Primary;
-use sqlx::{
-    ConnectOptions, Connection, PgPool,
-    postgres::PgConnectOptions,
-};
+use sqlx::{ConnectOptions, Connection, PgPool, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep};
 
 use super::{Apply, Command, Query};
@@ -383,28 +380,31 @@ fn was_in_the_way(error: &StoreError) -> bool {
     matches!(error.code().as_deref(), Some("40001" | "40P01" | "23505"))
 }
 
-/// The connection is of no use, and the server behind it perhaps neither: broken off, being ended (57P01 to 57P03), or not the
-/// primary any more (25006).
+/// The connection is of no use, and the server behind it perhaps neither: broken off (class 08), being ended (57P01 to 57P03), not the
+/// primary any more (25006), or in the middle of what somebody else left on it (25P02).
 fn is_broken(error: &StoreError) -> bool {
     match error {
         StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Io(_))) => true,
         StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Database(error))) => {
-            matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03" | "25006"))
+            let code = error.code().unwrap_or_default();
+            code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03" | "25006" | "25P02")
         }
         _ => false,
     }
 }
 
-/// Why a transaction did not begin; nothing of it was done.
+/// Why a transaction did not begin; nothing of it was done. A standby refuses to begin one that is serializable (0A000).
 fn not_begun(error: sqlx::Error) -> Undone {
-    if let sqlx::Error::Database(said) = &error
-        && said.message().contains(durability::NO_STANDBY)
-    {
-        let words = format!("the settings say durability = \"standby\", and {}; nothing was saved", durability::NO_STANDBY);
-        return Undone::With(StoreError::Unavailable(EngineError::Words(words)));
+    let mut of_no_use = false;
+    if let sqlx::Error::Database(said) = &error {
+        if said.message().contains(durability::NO_STANDBY) {
+            let words = format!("the settings say durability = \"standby\", and {}; nothing was saved", durability::NO_STANDBY);
+            return Undone::With(StoreError::Unavailable(EngineError::Words(words)));
+        }
+        of_no_use = said.code().as_deref() == Some("0A000");
     }
     let error = StoreError::from(error);
-    if is_broken(&error) { Undone::Before(error) } else { Undone::With(error) }
+    if of_no_use || is_broken(&error) { Undone::Before(error) } else { Undone::With(error) }
 }
 
 fn silent() -> StoreError {

@@ -26,6 +26,8 @@ use super::address::{self, Address};
 pub(super) const PROBE: Duration = Duration::from_secs(2);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
+/// A look though nobody doubts: an old primary that breaks nothing off is found out, too.
+const UNASKED: Duration = Duration::from_secs(60);
 /// The server's part in the name of a log file: eight hexadecimal digits of its timeline.
 const LOOK: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END";
 /// Why a server is not the primary.
@@ -47,7 +49,8 @@ pub(super) struct Primary {
 }
 
 impl Primary {
-    /// Finds the primary, for `patience` at most. One host alone is not asked: it is what there is.
+    /// Finds the primary, for `patience` at most. One host alone is not asked: it is what there is. A host that gave no answer may be
+    /// the one that took over: as long as there is patience, it is asked again.
     pub(super) async fn find(address: &Address, patience: Duration) -> Result<Arc<Self>, String> {
         let found = Arc::new(Self {
             hosts: address.hosts.clone(),
@@ -60,12 +63,12 @@ impl Primary {
         let began = Instant::now();
         while found.hosts.len() > 1 {
             match found.look().await {
-                Ok(host) => {
+                (Ok(host), all) if all || began.elapsed() > patience => {
                     found.now.store(host, Ordering::SeqCst);
                     break;
                 }
-                Err(words) if began.elapsed() > patience => return Err(words),
-                Err(_) => sleep(PAUSE).await,
+                (Err(words), _) if began.elapsed() > patience => return Err(words),
+                _ => sleep(PAUSE).await,
             }
         }
         Ok(found)
@@ -132,10 +135,11 @@ impl Primary {
         loop {
             tokio::select! {
                 () = self.wake.notified() => {}
+                () = sleep(UNASKED) => {}
                 () = pools[0].close_event() => return,
             }
             let before = self.timeline.load(Ordering::SeqCst);
-            match self.look().await {
+            match self.look().await.0 {
                 Ok(host) if host != self.now.load(Ordering::SeqCst) || self.timeline.load(Ordering::SeqCst) != before => {
                     self.now.store(host, Ordering::SeqCst);
                     pools.iter().for_each(|pool| pool.set_connect_options(self.hosts[host].clone()));
@@ -161,8 +165,8 @@ impl Primary {
         }
     }
 
-    /// The host that can be written to, or what each of them said.
-    async fn look(&self) -> Result<usize, String> {
+    /// The host that can be written to, or what each of them said; and whether all of them said something.
+    async fn look(&self) -> (Result<usize, String>, bool) {
         let answers = join_all(self.hosts.iter().map(|host| async {
             match timeout(PROBE, ask(host)).await {
                 Ok(answer) => answer,
@@ -171,24 +175,23 @@ impl Primary {
         }))
         .await;
         let known = self.timeline.load(Ordering::SeqCst);
+        let all = answers.iter().all(Result::is_ok);
         let best = answers.iter().enumerate().filter_map(|(host, answer)| Some((answer.as_ref().ok().copied().flatten()?, host))).max();
-        match best {
-            Some((timeline, host)) if timeline >= known => {
-                self.timeline.store(timeline, Ordering::SeqCst);
-                Ok(host)
-            }
-            _ => {
-                let said = answers.iter().zip(&self.hosts).map(|(answer, host)| {
-                    let words = match answer {
-                        Ok(None) => STANDBY.to_owned(),
-                        Ok(Some(_)) => OF_OLD.to_owned(),
-                        Err(words) => words.clone(),
-                    };
-                    format!("{}: {words}", address::place(host))
-                });
-                Err(said.collect::<Vec<_>>().join("; "))
-            }
+        if let Some((timeline, host)) = best
+            && timeline >= known
+        {
+            self.timeline.store(timeline, Ordering::SeqCst);
+            return (Ok(host), all);
         }
+        let said = answers.iter().zip(&self.hosts).map(|(answer, host)| {
+            let words = match answer {
+                Ok(None) => STANDBY,
+                Ok(Some(_)) => OF_OLD,
+                Err(words) => words,
+            };
+            format!("{}: {words}", address::place(host))
+        });
+        (Err(said.collect::<Vec<_>>().join("; ")), all)
     }
 }
 
@@ -224,5 +227,18 @@ mod tests {
         let waiting = primary.wait_for(std::future::pending::<()>(), short, Duration::from_secs(3600));
         let (waited, ()) = tokio::join!(waiting, async { primary.changes.send_modify(|changes| *changes += 1) });
         assert_eq!(waited, None);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_gives_no_answer_is_waited_for() {
+        let Some(url) = assay_fixtures::postgres_database().await else { return };
+        let mut address = Address::read(&url).unwrap();
+        let missing = address.hosts[0].clone().host("127.0.0.1").port(assay_fixtures::free_port());
+        address.hosts.push(missing);
+        let patience = Duration::from_secs(1);
+        let began = Instant::now();
+        let primary = Primary::find(&address, patience).await.unwrap();
+        assert!(began.elapsed() >= patience, "it may be the one that took over");
+        assert_eq!(primary.now.load(Ordering::SeqCst), 0);
     }
 }
