@@ -288,7 +288,7 @@ impl Shared {
             // Closed at once: whatever stands on it is rolled back, or was committed and is not acknowledged.
             held.whole = false;
             metrics::counter!("assay_commits_failed_total").increment(1);
-            Err(Undone::With(silent()))
+            Err(Undone::With(unknown(silent())))
         })
     }
 
@@ -314,10 +314,13 @@ impl Shared {
         if ended.is_err() || warned.is_some() {
             metrics::counter!("assay_commits_failed_total").increment(1);
         }
-        ended.map_err(StoreError::from)?;
+        ended.map_err(|error| {
+            let error = StoreError::from(error);
+            if is_broken(&error) { unknown(error) } else { error }
+        })?;
         if let Some(words) = warned {
             // "canceling wait for synchronous replication" comes with success: here it is none.
-            return Err(StoreError::Unavailable(EngineError::Words(format!("the commit was not confirmed: {words}"))).into());
+            return Err(StoreError::Unknown(EngineError::Words(format!("the commit was not confirmed: {words}"))).into());
         }
         Ok(answer)
     }
@@ -384,7 +387,7 @@ fn was_in_the_way(error: &StoreError) -> bool {
 /// primary any more (25006), or in the middle of what somebody else left on it (25P02).
 fn is_broken(error: &StoreError) -> bool {
     match error {
-        StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Io(_))) => true,
+        StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Io(_))) | StoreError::Unknown(EngineError::Postgres(_)) => true,
         StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Database(error))) => {
             let code = error.code().unwrap_or_default();
             code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03" | "25006" | "25P02")
@@ -405,6 +408,14 @@ fn not_begun(error: sqlx::Error) -> Undone {
     }
     let error = StoreError::from(error);
     if of_no_use || is_broken(&error) { Undone::Before(error) } else { Undone::With(error) }
+}
+
+/// The same, of a transaction that may have been committed.
+fn unknown(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(why) => StoreError::Unknown(why),
+        other => other,
+    }
 }
 
 fn silent() -> StoreError {
