@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The database did not answer or refused to write: nothing was acknowledged.
     #[error("the database is not available: {0}")]
     Unavailable(EngineError),
+    /// It went wrong while it was committed: nothing was acknowledged, and the database may hold it all the same.
+    #[error("it is not known whether this was saved: {0}")]
+    Unknown(EngineError),
     /// The database could not be opened as it must be.
     #[error("the database at {path} cannot be used: {reason}")]
     CannotOpen {

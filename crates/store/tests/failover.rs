@@ -66,11 +66,59 @@ async fn a_silent_primary_is_left_for_the_one_that_took_over() {
     again.run(ensure("whoever starts now finds the one that took over")).await.unwrap();
     assert_eq!(new.sql("SELECT COUNT(*) FROM issuers WHERE slug LIKE 'whoever%'"), "1");
     again.close().await;
-    store.close().await;
 
     // Only the old one is left: it can be written to, but that would be going back.
-    drop(old);
     drop(new);
-    let words = Store::open_postgres(&url, Promise::Disk).await.err().map(|e| e.to_string()).unwrap_or_default();
-    assert!(words.contains("none of its servers can be written to"), "{words}");
+    let refused = store.run(ensure("never")).await.err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(!refused.is_empty(), "it went back to the old one");
+    let until = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until {
+        assert!(store.run(ensure("never")).await.is_err(), "it went back to the old one");
+    }
+    assert_eq!(old.sql("SELECT COUNT(*) FROM issuers WHERE slug = 'never'"), "0");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_nobody_waits_for_any_more_hold_no_place() {
+    let (one, two) = (free_port(), free_port());
+    let Some(old) = PostgresServer::start("one", one, &["synchronous_standby_names="]) else { return };
+    let new = PostgresServer::standby_of(&old, "two", two);
+    old.wait_for_any_standby();
+    let url = format!("postgres://assay@{},{}/postgres", old.place(), new.place());
+    let store = Store::open_postgres(&url, Promise::Disk).await.unwrap();
+    let issuer = store.run(ensure("before")).await.unwrap();
+    let read = || {
+        let store = store.clone();
+        tokio::spawn(async move { store.read(IsThere { issuer }).await })
+    };
+    // All the readers have a connection.
+    for answer in futures_util::future::join_all((0..50).map(|_| read())).await {
+        assert!(answer.unwrap().unwrap());
+    }
+    for _ in 0..200 {
+        if new.try_sql("SELECT COUNT(*) FROM issuers").as_deref() == Some("1") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    old.freeze();
+    let asked: Vec<_> = (0..10).map(|_| read()).collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for read in asked {
+        assert!(!read.is_finished(), "the primary is not silent");
+        read.abort();
+    }
+    new.promote();
+    let mut read_at_last = false;
+    for _ in 0..10 {
+        read_at_last = store.read(IsThere { issuer }).await.is_ok();
+        if read_at_last {
+            break;
+        }
+    }
+    assert!(read_at_last, "all places are taken for good");
+    old.thaw();
+    store.close().await;
 }

@@ -11,7 +11,7 @@ use assay_store::{Promise, Store, StoreError, commands::EnsureIssuer};
 use sqlx::{Connection, PgConnection, Row};
 
 struct Server {
-    _server: PostgresServer,
+    server: PostgresServer,
     url: String,
 }
 
@@ -19,7 +19,7 @@ impl Server {
     fn start() -> Option<Self> {
         let server = PostgresServer::start("alone", free_port(), &[])?;
         let url = format!("postgres://assay@{}/postgres", server.place());
-        Some(Self { _server: server, url })
+        Some(Self { server, url })
     }
 
     /// Sets a setting of the whole server.
@@ -104,7 +104,21 @@ async fn a_commit_that_was_not_waited_for_is_not_acknowledged() {
     // From now on nothing is acknowledged, though every connection was made while the server waited for a standby.
     let refused = standby.run(ensure("promised")).await.err().map(|e| e.to_string()).unwrap_or_default();
     assert!(refused.contains("waits for no standby"), "{refused}");
+
+    // What was refused leaves nothing behind on its connection: once the standby is there, all is saved.
+    for _ in 0..3 {
+        assert!(standby.run(ensure("promised")).await.is_err());
+    }
+    server.set("ALTER SYSTEM SET synchronous_standby_names = 'somebody'").await;
+    let somebody = PostgresServer::standby_of(&server.server, "somebody", free_port());
+    server.server.wait_for_synchronous_standby();
+    for n in 0..20 {
+        let saved = standby.run(ensure("promised")).await;
+        assert!(saved.is_ok(), "{n}: {saved:?}");
+    }
     standby.close().await;
+    server.set("ALTER SYSTEM RESET synchronous_standby_names").await;
+    drop(somebody);
 
     // A connection that is made anew, as after a failover, is looked at like the first.
     for (setting, back, name) in [

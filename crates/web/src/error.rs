@@ -103,6 +103,15 @@ impl From<StoreError> for Fault {
                     "This was not saved. What was saved before is safe. Try again in a moment.",
                 )
             },
+            StoreError::Unknown(_) => Self {
+                retry_after: Some(5),
+                internal: Some(error.to_string()),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "The server cannot save right now",
+                    "It is not known whether this was saved; doing it again is harmless. What was saved before is safe. Try again in a moment.",
+                )
+            },
             _ => Self::internal(error.to_string()),
         }
     }

@@ -14,12 +14,9 @@ use std::{
 use address::Address;
 use assay_core::UtcMillis;
 use durability::Refusal;
+use pool::Held;
 use primary::Primary;
-use sqlx::{
-    ConnectOptions, Connection, PgPool,
-    pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{ConnectOptions, Connection, PgPool, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep};
 
 use super::{Apply, Command, Query};
@@ -29,6 +26,7 @@ pub(crate) mod address;
 mod conn;
 mod durability;
 mod notice;
+mod pool;
 mod primary;
 
 pub use durability::Promise;
@@ -134,34 +132,13 @@ impl Postgres {
         let primary = Primary::find(&address, PATIENCE).await;
         let primary = primary.map_err(|words| cannot(&place, format!("none of its servers can be written to: {words}")))?;
         let mut first = primary.options().connect().await.map_err(|e| cannot(&place, reason(&e)))?;
-        durability::check(&mut first, promise).await.map_err(|words| cannot(&place, words))?;
+        durability::check(&mut first, Some(promise)).await.map_err(|words| cannot(&place, words))?;
         // It has done its work; how it ends tells nothing.
         let _ended = first.close().await;
         let refusal = Arc::new(Refusal::default());
-        let pool = |most: u32| {
-            let (refusal, primary) = (Arc::clone(&refusal), Arc::clone(&primary));
-            let options = PgPoolOptions::new().max_connections(most).acquire_timeout(PATIENCE).test_before_acquire(false);
-            let options = options.before_acquire({
-                let primary = Arc::clone(&primary);
-                move |_, about| {
-                    let of_today = primary.is_of_today(about.age);
-                    Box::pin(async move { Ok(of_today) })
-                }
-            });
-            options.after_connect(move |conn, _| {
-                let (refusal, primary) = (Arc::clone(&refusal), Arc::clone(&primary));
-                Box::pin(async move {
-                    let found = durability::check(conn, promise).await;
-                    refusal.note(found.as_ref().err().map(String::as_str));
-                    found.map_err(|words| {
-                        primary.doubt();
-                        sqlx::Error::Protocol(words)
-                    })
-                })
-            })
-        };
-        let writers = pool(WRITERS).connect_with(primary.options().clone()).await.map_err(|e| cannot(&place, reason(&e)))?;
-        let readers = pool(READERS).connect_lazy_with(primary.options().clone());
+        let writers = pool::options(WRITERS, &primary, Some((promise, Arc::clone(&refusal)))).connect_with(primary.options().clone());
+        let writers = writers.await.map_err(|e| cannot(&place, reason(&e)))?;
+        let readers = pool::options(READERS, &primary, None).connect_lazy_with(primary.options().clone());
         tokio::spawn(Arc::clone(&primary).follow([writers.clone(), readers.clone()]));
         let shared =
             Shared { writers, readers, promise, pooled, primary, refusal, replays: AtomicU64::new(0), under_way: AtomicUsize::new(0) };
@@ -211,17 +188,12 @@ impl Postgres {
     }
 
     pub(super) async fn time(&self) -> Result<UtcMillis, StoreError> {
-        let mut conn = self.0.connection(&self.0.readers).await?;
+        let mut held = self.0.connection(&self.0.readers).await?;
         // As one message, so that it needs no transaction behind a pooler.
-        let ask = async { sqlx::raw_sql(TIME).fetch_one(&mut *conn).await?.try_get::<i64>(0) };
+        let ask = async { sqlx::raw_sql(TIME).fetch_one(&mut *held.conn).await?.try_get::<i64>(0) };
         let asked = self.0.primary.wait_for(ask, DOUBTFUL, DOUBTFUL).await;
-        asked.map_or_else(
-            || {
-                drop(conn.detach());
-                Err(silent())
-            },
-            |answer| Ok(UtcMillis(answer?)),
-        )
+        held.whole = asked.is_some();
+        Ok(UtcMillis(asked.unwrap_or_else(|| Err(silent()))?))
     }
 
     pub(super) fn replays(&self) -> u64 {
@@ -296,8 +268,8 @@ impl Shared {
     }
 
     /// A connection from a pool, or why there is none.
-    async fn connection(&self, pool: &PgPool) -> Result<PoolConnection<sqlx::Postgres>, StoreError> {
-        pool.acquire().await.map_err(|error| match (error, self.refusal.words()) {
+    async fn connection(&self, pool: &PgPool) -> Result<Held, StoreError> {
+        Held::of(pool).await.map_err(|error| match (error, self.refusal.words()) {
             (sqlx::Error::PoolTimedOut, Some(words)) => StoreError::Unavailable(EngineError::Words(words)),
             (sqlx::Error::PoolTimedOut, None) => {
                 self.primary.doubt();
@@ -309,25 +281,28 @@ impl Shared {
     }
 
     async fn once<C: Apply<Conn>>(&self, command: &C) -> Result<C::Out, Undone> {
-        let mut conn =
+        let mut held =
             self.connection(&self.writers).await.map_err(|error| if is_broken(&error) { Undone::Before(error) } else { error.into() })?;
-        let done = self.primary.wait_for(self.transaction(&mut conn, command), DOUBTFUL, LONGEST).await;
+        let done = self.primary.wait_for(self.transaction(&mut held, command), DOUBTFUL, LONGEST).await;
         done.unwrap_or_else(|| {
             // Closed at once: whatever stands on it is rolled back, or was committed and is not acknowledged.
-            drop(conn.detach());
+            held.whole = false;
             metrics::counter!("assay_commits_failed_total").increment(1);
-            Err(Undone::With(silent()))
+            Err(Undone::With(unknown(silent())))
         })
     }
 
-    async fn transaction<C: Apply<Conn>>(&self, conn: &mut Conn, command: &C) -> Result<C::Out, Undone> {
+    async fn transaction<C: Apply<Conn>>(&self, Held { conn, whole }: &mut Held, command: &C) -> Result<C::Out, Undone> {
         let begin = match (self.promise, self.pooled) {
             (Promise::Disk, false) => BEGIN,
             (Promise::Disk, true) => BEGIN_POOLED,
             (Promise::Standby, false) => BEGIN_MARKED,
             (Promise::Standby, true) => BEGIN_MARKED_POOLED,
         };
+        // Refused in the middle of its beginning, a transaction stands open of which the driver knows nothing.
+        *whole = false;
         let mut transaction = conn.begin_with(begin).await.map_err(not_begun)?;
+        *whole = true;
         let began = Instant::now();
         // Dropped, it is rolled back.
         let answer = command.apply(&mut transaction).await?;
@@ -339,28 +314,34 @@ impl Shared {
         if ended.is_err() || warned.is_some() {
             metrics::counter!("assay_commits_failed_total").increment(1);
         }
-        ended.map_err(StoreError::from)?;
+        ended.map_err(|error| {
+            let error = StoreError::from(error);
+            if is_broken(&error) { unknown(error) } else { error }
+        })?;
         if let Some(words) = warned {
             // "canceling wait for synchronous replication" comes with success: here it is none.
-            return Err(StoreError::Unavailable(EngineError::Words(format!("the commit was not confirmed: {words}"))).into());
+            return Err(StoreError::Unknown(EngineError::Words(format!("the commit was not confirmed: {words}"))).into());
         }
         Ok(answer)
     }
 
     async fn asked<Q: Apply<Conn>>(&self, query: &Q) -> Result<Q::Out, StoreError> {
-        let mut conn = self.connection(&self.readers).await?;
+        let mut held = self.connection(&self.readers).await?;
+        let Held { conn, whole } = &mut held;
         let work = async {
             if !self.pooled {
-                return query.apply(&mut conn).await;
+                return query.apply(conn).await;
             }
+            *whole = false;
             let mut transaction = conn.begin_with(BEGIN_READ_POOLED).await?;
+            *whole = true;
             let answer = query.apply(&mut transaction).await?;
             transaction.commit().await?;
             Ok(answer)
         };
         let done = self.primary.wait_for(work, DOUBTFUL, LONGEST).await;
         done.unwrap_or_else(|| {
-            drop(conn.detach());
+            held.whole = false;
             Err(silent())
         })
     }
@@ -402,28 +383,39 @@ fn was_in_the_way(error: &StoreError) -> bool {
     matches!(error.code().as_deref(), Some("40001" | "40P01" | "23505"))
 }
 
-/// The connection is of no use, and the server behind it perhaps neither: broken off, being ended (57P01 to 57P03), or not the
-/// primary any more (25006).
+/// The connection is of no use, and the server behind it perhaps neither: broken off (class 08), being ended (57P01 to 57P03), not the
+/// primary any more (25006), or in the middle of what somebody else left on it (25P02).
 fn is_broken(error: &StoreError) -> bool {
     match error {
-        StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Io(_))) => true,
+        StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Io(_))) | StoreError::Unknown(EngineError::Postgres(_)) => true,
         StoreError::Unavailable(EngineError::Postgres(sqlx::Error::Database(error))) => {
-            matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03" | "25006"))
+            let code = error.code().unwrap_or_default();
+            code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03" | "25006" | "25P02")
         }
         _ => false,
     }
 }
 
-/// Why a transaction did not begin; nothing of it was done.
+/// Why a transaction did not begin; nothing of it was done. A standby refuses to begin one that is serializable (0A000).
 fn not_begun(error: sqlx::Error) -> Undone {
-    if let sqlx::Error::Database(said) = &error
-        && said.message().contains(durability::NO_STANDBY)
-    {
-        let words = format!("the settings say durability = \"standby\", and {}; nothing was saved", durability::NO_STANDBY);
-        return Undone::With(StoreError::Unavailable(EngineError::Words(words)));
+    let mut of_no_use = false;
+    if let sqlx::Error::Database(said) = &error {
+        if said.message().contains(durability::NO_STANDBY) {
+            let words = format!("the settings say durability = \"standby\", and {}; nothing was saved", durability::NO_STANDBY);
+            return Undone::With(StoreError::Unavailable(EngineError::Words(words)));
+        }
+        of_no_use = said.code().as_deref() == Some("0A000");
     }
     let error = StoreError::from(error);
-    if is_broken(&error) { Undone::Before(error) } else { Undone::With(error) }
+    if of_no_use || is_broken(&error) { Undone::Before(error) } else { Undone::With(error) }
+}
+
+/// The same, of a transaction that may have been committed.
+fn unknown(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(why) => StoreError::Unknown(why),
+        other => other,
+    }
 }
 
 fn silent() -> StoreError {

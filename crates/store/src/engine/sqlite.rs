@@ -215,8 +215,13 @@ mod tests {
     async fn one_transaction_keeps_what_succeeds_and_undoes_the_rest() {
         let (_folder, engine) = opened().await;
         let (go, gate) = std::sync::mpsc::channel();
-        // The first keeps the writer busy until all others wait in the queue.
-        let waits = engine.run(Deed::Wait(Arc::new(Mutex::new(gate))));
+        let gate = Arc::new(Mutex::new(gate));
+        // The first keeps the writer busy until all others wait in the queue; they come once it has begun, or they would be taken with it.
+        let mut waits = Box::pin(engine.run(Deed::Wait(Arc::clone(&gate))));
+        assert!((&mut waits).now_or_never().is_none());
+        while gate.try_lock().is_ok() {
+            tokio::task::yield_now().await;
+        }
         let others = [Deed::Write("a"), Deed::WriteAndFail("b"), Deed::WriteAndPanic("c"), Deed::Sleep, Deed::Write("d"), Deed::Write("a")];
         let others = futures_util::future::join_all(others.map(|deed| engine.run(deed)));
         let queued = async {
@@ -242,6 +247,39 @@ mod tests {
         assert!(matches!(engine.read(Look::Names).await, Err(StoreError::Closed)));
         assert!(matches!(engine.run(Deed::Write("h")).await, Err(StoreError::Closed)));
         engine.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_fold_that_a_reader_stands_in_the_way_of_is_made_up_for() {
+        let (folder, engine) = opened().await;
+        let file = folder.path().join("assay.db");
+        let log = || std::fs::metadata(folder.path().join("assay.db-wal")).unwrap().len();
+        let reader = Opening { file, vfs: None, full_sync: true }.reader().unwrap();
+        reader.batch("BEGIN; SELECT COUNT(*) FROM installation").unwrap();
+        engine.run(Deed::Write("a")).await.unwrap();
+        engine.fold().await;
+        assert!(log() > 0, "the reader does not stand in the way");
+        reader.batch("COMMIT").unwrap();
+        for _ in 0..100 {
+            engine.run(Deed::Sleep).await.unwrap_err();
+            if log() == 0 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("it is never folded in");
+    }
+
+    #[tokio::test]
+    async fn a_writer_is_never_opened_again_on_an_empty_database() {
+        let (folder, engine) = opened().await;
+        engine.close().await;
+        let opening = |name: &str| Opening { file: folder.path().join(name), vfs: None, full_sync: true };
+        assert!(opening("assay.db").writer_again().is_ok());
+        assert!(opening("missing.db").writer_again().is_err() && !folder.path().join("missing.db").exists());
+        std::fs::write(folder.path().join("empty.db"), "").unwrap();
+        let words = opening("empty.db").writer_again().unwrap_err();
+        assert!(words.contains("_sqlx_migrations"), "{words}");
     }
 
     #[tokio::test]

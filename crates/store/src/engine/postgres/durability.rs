@@ -28,22 +28,22 @@ const SETTINGS: [(&str, &str); 3] = [
 /// Words that the server itself says, in the middle of an error, when a transaction asks it for its promise (`MARKED`).
 pub(super) const NO_STANDBY: &str = "the server waits for no standby";
 
-/// Refuses a server that would break the promise; the reason in words.
-pub(super) async fn check(conn: &mut Conn, promise: Promise) -> Result<(), String> {
+/// Refuses a server that would break the promise, or, where none is asked for, one that cannot be written to; the reason in words.
+pub(super) async fn check(conn: &mut Conn, promise: Option<Promise>) -> Result<(), String> {
     let row = sqlx::raw_sql(LOOK).fetch_one(conn).await.map_err(|e| format!("its settings cannot be read: {e}"))?;
     let value = |n: usize| row.try_get::<String, _>(n).map_err(|e| format!("its settings cannot be read: {e}"));
-    for (n, (name, consequence)) in SETTINGS.into_iter().enumerate() {
+    for (n, (name, consequence)) in SETTINGS.into_iter().enumerate().filter(|_| promise.is_some()) {
         if value(n)? == "off" {
             return Err(format!("it runs with {name} = off: {consequence}; set {name} = on"));
         }
     }
-    if promise == Promise::Standby && value(2)? == "local" {
+    if promise == Some(Promise::Standby) && value(2)? == "local" {
         return Err("the settings say durability = \"standby\", and it runs with synchronous_commit = local, which does not wait for the standby; set synchronous_commit = on".to_owned());
     }
     if value(4)? == "standby" {
         return Err("it is a standby, which cannot be written to; name the primary, or promote this one".to_owned());
     }
-    if promise == Promise::Standby && value(3)?.trim().is_empty() {
+    if promise == Some(Promise::Standby) && value(3)?.trim().is_empty() {
         return Err(format!(
             "the settings say durability = \"standby\", and {NO_STANDBY}: answers that were called saved would be lost with it; \
              set synchronous_standby_names, or write durability = \"disk\""

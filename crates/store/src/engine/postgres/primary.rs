@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use sqlx::{ConnectOptions, PgPool, Row, postgres::PgConnectOptions};
+use sqlx::{ConnectOptions, PgConnection, PgPool, Row, postgres::PgConnectOptions};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep, timeout},
@@ -23,11 +23,16 @@ use tokio::{
 use super::address::{self, Address};
 
 /// A host that says nothing for so long is not the primary.
-const PROBE: Duration = Duration::from_secs(2);
+pub(super) const PROBE: Duration = Duration::from_secs(2);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
+/// A look though nobody doubts: an old primary that breaks nothing off is found out, too.
+const UNASKED: Duration = Duration::from_secs(60);
 /// The server's part in the name of a log file: eight hexadecimal digits of its timeline.
 const LOOK: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END";
+/// Why a server is not the primary.
+const STANDBY: &str = "it is a standby";
+const OF_OLD: &str = "it is a primary of old, which another one has replaced";
 
 /// See the module.
 #[derive(Debug)]
@@ -44,7 +49,8 @@ pub(super) struct Primary {
 }
 
 impl Primary {
-    /// Finds the primary, for `patience` at most. One host alone is not asked: it is what there is.
+    /// Finds the primary, for `patience` at most. One host alone is not asked: it is what there is. A host that gave no answer may be
+    /// the one that took over: as long as there is patience, it is asked again.
     pub(super) async fn find(address: &Address, patience: Duration) -> Result<Arc<Self>, String> {
         let found = Arc::new(Self {
             hosts: address.hosts.clone(),
@@ -57,12 +63,12 @@ impl Primary {
         let began = Instant::now();
         while found.hosts.len() > 1 {
             match found.look().await {
-                Ok(host) => {
+                (Ok(host), all) if all || began.elapsed() > patience => {
                     found.now.store(host, Ordering::SeqCst);
                     break;
                 }
-                Err(words) if began.elapsed() > patience => return Err(words),
-                Err(_) => sleep(PAUSE).await,
+                (Err(words), _) if began.elapsed() > patience => return Err(words),
+                _ => sleep(PAUSE).await,
             }
         }
         Ok(found)
@@ -81,6 +87,27 @@ impl Primary {
     /// Whether a connection of this age is to the primary of today.
     pub(super) fn is_of_today(&self, age: Duration) -> bool {
         self.changed_at.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|at| age < at.elapsed())
+    }
+
+    /// Refuses a server that another one has replaced: a connection may have been begun before anybody here knew.
+    pub(super) async fn check(&self, conn: &mut PgConnection) -> Result<(), String> {
+        if self.hosts.len() < 2 {
+            return Ok(());
+        }
+        let found = timeline(conn).await?.ok_or(STANDBY)?;
+        let known = self.timeline.load(Ordering::SeqCst);
+        if found < known {
+            return Err(OF_OLD.to_owned());
+        }
+        if found > known {
+            self.doubt();
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn another_took_over(&self) {
+        self.timeline.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Waits for work on the primary: `None` when it took too long, or when the primary was lost meanwhile.
@@ -108,10 +135,11 @@ impl Primary {
         loop {
             tokio::select! {
                 () = self.wake.notified() => {}
+                () = sleep(UNASKED) => {}
                 () = pools[0].close_event() => return,
             }
             let before = self.timeline.load(Ordering::SeqCst);
-            match self.look().await {
+            match self.look().await.0 {
                 Ok(host) if host != self.now.load(Ordering::SeqCst) || self.timeline.load(Ordering::SeqCst) != before => {
                     self.now.store(host, Ordering::SeqCst);
                     pools.iter().for_each(|pool| pool.set_connect_options(self.hosts[host].clone()));
@@ -137,8 +165,8 @@ impl Primary {
         }
     }
 
-    /// The host that can be written to, or what each of them said.
-    async fn look(&self) -> Result<usize, String> {
+    /// The host that can be written to, or what each of them said; and whether all of them said something.
+    async fn look(&self) -> (Result<usize, String>, bool) {
         let answers = join_all(self.hosts.iter().map(|host| async {
             match timeout(PROBE, ask(host)).await {
                 Ok(answer) => answer,
@@ -147,31 +175,34 @@ impl Primary {
         }))
         .await;
         let known = self.timeline.load(Ordering::SeqCst);
+        let all = answers.iter().all(Result::is_ok);
         let best = answers.iter().enumerate().filter_map(|(host, answer)| Some((answer.as_ref().ok().copied().flatten()?, host))).max();
-        match best {
-            Some((timeline, host)) if timeline >= known => {
-                self.timeline.store(timeline, Ordering::SeqCst);
-                Ok(host)
-            }
-            _ => {
-                let said = answers.iter().zip(&self.hosts).map(|(answer, host)| {
-                    let words = match answer {
-                        Ok(None) => "it is a standby".to_owned(),
-                        Ok(Some(_)) => "it is a primary of old, which another one has replaced".to_owned(),
-                        Err(words) => words.clone(),
-                    };
-                    format!("{}: {words}", address::place(host))
-                });
-                Err(said.collect::<Vec<_>>().join("; "))
-            }
+        if let Some((timeline, host)) = best
+            && timeline >= known
+        {
+            self.timeline.store(timeline, Ordering::SeqCst);
+            return (Ok(host), all);
         }
+        let said = answers.iter().zip(&self.hosts).map(|(answer, host)| {
+            let words = match answer {
+                Ok(None) => STANDBY,
+                Ok(Some(_)) => OF_OLD,
+                Err(words) => words,
+            };
+            format!("{}: {words}", address::place(host))
+        });
+        (Err(said.collect::<Vec<_>>().join("; ")), all)
     }
 }
 
 /// A server's timeline; nothing if it is a standby.
 async fn ask(host: &PgConnectOptions) -> Result<Option<i64>, String> {
     let mut conn = host.clone().application_name("assay-look").connect().await.map_err(|e| e.to_string())?;
-    let row = sqlx::raw_sql(LOOK).fetch_one(&mut conn).await.map_err(|e| e.to_string())?;
+    timeline(&mut conn).await
+}
+
+async fn timeline(conn: &mut PgConnection) -> Result<Option<i64>, String> {
+    let row = sqlx::raw_sql(LOOK).fetch_one(conn).await.map_err(|e| e.to_string())?;
     let digits: String = row.try_get(0).map_err(|e| e.to_string())?;
     if digits.is_empty() {
         return Ok(None);
@@ -196,5 +227,18 @@ mod tests {
         let waiting = primary.wait_for(std::future::pending::<()>(), short, Duration::from_secs(3600));
         let (waited, ()) = tokio::join!(waiting, async { primary.changes.send_modify(|changes| *changes += 1) });
         assert_eq!(waited, None);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_gives_no_answer_is_waited_for() {
+        let Some(url) = assay_fixtures::postgres_database().await else { return };
+        let mut address = Address::read(&url).unwrap();
+        let missing = address.hosts[0].clone().host("127.0.0.1").port(assay_fixtures::free_port());
+        address.hosts.push(missing);
+        let patience = Duration::from_secs(1);
+        let began = Instant::now();
+        let primary = Primary::find(&address, patience).await.unwrap();
+        assert!(began.elapsed() >= patience, "it may be the one that took over");
+        assert_eq!(primary.now.load(Ordering::SeqCst), 0);
     }
 }

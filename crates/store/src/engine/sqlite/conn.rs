@@ -4,12 +4,14 @@
 
 use std::{borrow::Cow, path::PathBuf, time::Duration};
 
+use futures_util::FutureExt;
 use rusqlite::{
     OpenFlags,
     types::{ToSql, ToSqlOutput, ValueRef},
 };
 use uuid::Uuid;
 
+use super::{assert_durable, schema};
 use crate::StoreError;
 
 /// Statements that stay prepared; `ops` has fewer.
@@ -41,6 +43,22 @@ impl Opening {
         let conn = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         self.set_up(&conn)?;
         conn.0.pragma_update(None, "cache_size", -WRITER_KIB)?;
+        Ok(conn)
+    }
+
+    /// A connection that writes, in place of one that failed: to the database there is, never to an empty one in its place.
+    pub(super) fn writer_again(&self) -> Result<Conn, String> {
+        let words = |error: StoreError| error.to_string();
+        let mut conn = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(words)?;
+        let version = conn.0.query_row("SELECT MAX(version) FROM _sqlx_migrations", [], |row| row.get::<_, Option<i64>>(0));
+        if version.map_err(|error| error.to_string())? != schema::newest() {
+            return Err("its schema is not the one that this program works with; stop, and look what happened to the file".to_owned());
+        }
+        self.set_up(&conn).map_err(words)?;
+        conn.0.pragma_update(None, "cache_size", -WRITER_KIB).map_err(|error| error.to_string())?;
+        if self.full_sync {
+            assert_durable(&mut conn).now_or_never().ok_or("it cannot be asked")??;
+        }
         Ok(conn)
     }
 
@@ -90,6 +108,15 @@ impl Conn {
     pub(super) fn step(&self, statement: &'static str) -> Result<(), StoreError> {
         self.0.prepare_cached(statement)?.raw_execute()?;
         Ok(())
+    }
+
+    /// Folds the write-ahead log in and empties it; `false` when a reader still needs it.
+    pub(super) fn fold(&self, patience: Duration) -> Result<bool, StoreError> {
+        self.0.busy_timeout(patience)?;
+        // Whether it was blocked is a row, not an error.
+        let blocked = self.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.0.busy_timeout(PATIENCE)?;
+        Ok(blocked? == 0)
     }
 
     /// Ends it; the last one to go folds the log in.

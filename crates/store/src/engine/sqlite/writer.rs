@@ -1,6 +1,9 @@
 //! The one writer, on a thread of its own: takes what waits in the queue into one transaction, and acknowledges after the commit.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use tokio::{
@@ -16,6 +19,10 @@ use crate::{EngineError, StoreError};
 
 /// Commands in one transaction.
 const BATCH: usize = 128;
+/// How long a fold waits for readers: nobody is served meanwhile.
+const FOLD_PATIENCE: Duration = Duration::from_millis(100);
+/// Before a fold that readers stood in the way of is tried again.
+const FOLD_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the writer is asked.
 pub(super) enum Message {
@@ -30,7 +37,21 @@ pub(super) trait Waiting: Send {
     /// Applies it and keeps its answer; `false` when its effects must be undone.
     fn apply(&mut self, conn: &mut Conn) -> bool;
     /// Hands the answer over, after the commit. `Err` when the commit failed.
-    fn finish(self: Box<Self>, commit: Result<(), String>);
+    fn finish(self: Box<Self>, commit: Result<(), Failed>);
+}
+
+/// Why a transaction was not acknowledged.
+#[derive(Clone, Debug)]
+pub(super) struct Failed {
+    reason: String,
+    /// It failed while it was committed: the disk may hold it all the same.
+    committing: bool,
+}
+
+impl Failed {
+    fn before(reason: impl ToString) -> Self {
+        Self { reason: reason.to_string(), committing: false }
+    }
 }
 
 /// A command with its type, and who waits for its answer.
@@ -53,13 +74,14 @@ impl<C: Command + Apply<Conn, Out = <C as Command>::Out>> Waiting for Typed<C> {
         matches!(self.result, Some(Ok(_)))
     }
 
-    fn finish(self: Box<Self>, commit: Result<(), String>) {
+    fn finish(self: Box<Self>, commit: Result<(), Failed>) {
         let answer = match (commit, self.result) {
             (Ok(()), Some(result)) => result,
             (Ok(()), None) => Err(StoreError::Closed),
             // The statement's own error says more than the commit's.
             (Err(_), Some(Err(e))) => Err(e),
-            (Err(reason), _) => Err(StoreError::Unavailable(EngineError::Words(reason))),
+            (Err(Failed { reason, committing: true }), _) => Err(StoreError::Unknown(EngineError::Words(reason))),
+            (Err(Failed { reason, .. }), _) => Err(StoreError::Unavailable(EngineError::Words(reason))),
         };
         // A caller that went away does not need its answer.
         let _gone = self.reply.send(answer);
@@ -86,6 +108,7 @@ impl Meters {
 /// Writes until it is told to close, or nobody is left who could send anything.
 pub(super) fn write(conn: Conn, opening: &Opening, meters: &Meters, mut inbox: mpsc::Receiver<Message>) {
     let mut conn = Some(conn);
+    let mut fold = Fold::default();
     while let Some(first) = inbox.blocking_recv() {
         let mut batch: Vec<Box<dyn Waiting>> = Vec::new();
         let (mut closing, mut folding) = (None, None);
@@ -107,7 +130,7 @@ pub(super) fn write(conn: Conn, opening: &Opening, meters: &Meters, mut inbox: m
             meters.seconds.record(began.elapsed());
             meters.commands.record(batch.len() as f64);
         }
-        if let Err(reason) = &commit {
+        if let Err(Failed { reason, .. }) = &commit {
             meters.failed.increment(1);
             tracing::error!(reason, commands = batch.len(), "a transaction failed; nothing of it was acknowledged");
             // The connection may hold half of it: a new one, made for the next command, holds nothing.
@@ -117,10 +140,8 @@ pub(super) fn write(conn: Conn, opening: &Opening, meters: &Meters, mut inbox: m
         for waiting in batch {
             waiting.finish(commit.clone());
         }
+        fold.once(conn.as_ref(), folding.is_some());
         if let Some(reply) = folding {
-            if let Some(conn) = &mut conn {
-                fold_log(conn);
-            }
             let _gone = reply.send(());
         }
         if let Some(reply) = closing {
@@ -137,18 +158,34 @@ pub(super) fn write(conn: Conn, opening: &Opening, meters: &Meters, mut inbox: m
 
 /// The writer's connection, or a new one after a failed transaction. Whoever waits is told at once when there is none to be had,
 /// and the next command tries again: the program works on as soon as the disk does.
-fn connected<'a>(conn: &'a mut Option<Conn>, opening: &Opening) -> Result<&'a mut Conn, String> {
+fn connected<'a>(conn: &'a mut Option<Conn>, opening: &Opening) -> Result<&'a mut Conn, Failed> {
     let ready = match conn.take() {
         Some(ready) => ready,
-        None => opening.writer().map_err(|error| format!("the database cannot be opened again: {error}"))?,
+        None => opening.writer_again().map_err(|error| Failed::before(format!("the database cannot be opened again: {error}")))?,
     };
     Ok(conn.insert(ready))
 }
 
-fn fold_log(conn: &mut Conn) {
-    // A reader may still need the log; it is then folded in at the next chance.
-    if let Err(error) = conn.batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-        tracing::warn!(%error, "the write-ahead log could not be folded in now");
+/// The fold that somebody asked for, until it is done: a reader may still need the log, and the connection may have to be made anew.
+#[derive(Default)]
+struct Fold {
+    owed: bool,
+    tried_at: Option<Instant>,
+}
+
+impl Fold {
+    fn once(&mut self, conn: Option<&Conn>, asked: bool) {
+        self.owed |= asked;
+        let waits = !asked && self.tried_at.is_some_and(|at| at.elapsed() < FOLD_PAUSE);
+        let Some(conn) = conn.filter(|_| self.owed && !waits) else { return };
+        match conn.fold(FOLD_PATIENCE) {
+            Ok(folded) => self.owed = !folded,
+            Err(error) => tracing::warn!(%error, "the write-ahead log could not be folded in now"),
+        }
+        if asked && self.owed {
+            tracing::info!("what was erased stands in the write-ahead log until readers let it be folded in");
+        }
+        self.tried_at = Some(Instant::now());
     }
 }
 
@@ -157,11 +194,11 @@ fn applied(waiting: &mut Box<dyn Waiting>, conn: &mut Conn) -> bool {
     catch_unwind(AssertUnwindSafe(|| waiting.apply(conn))).unwrap_or(false)
 }
 
-fn transaction(conn: &mut Conn, batch: &mut [Box<dyn Waiting>]) -> Result<(), String> {
+fn transaction(conn: &mut Conn, batch: &mut [Box<dyn Waiting>]) -> Result<(), Failed> {
     if batch.is_empty() {
         return Ok(());
     }
-    let words = |e: StoreError| e.to_string();
+    let words = |e: StoreError| Failed::before(e);
     conn.step("BEGIN IMMEDIATE").map_err(words)?;
     // One that is alone needs no savepoint: the transaction is its own.
     if let [alone] = batch {
@@ -177,6 +214,6 @@ fn transaction(conn: &mut Conn, batch: &mut [Box<dyn Waiting>]) -> Result<(), St
             conn.step("RELEASE one").map_err(words)?;
         }
     }
-    fail_point!("store::before_commit", |_| Err("a fail point".to_owned()));
-    conn.step("COMMIT").map_err(words)
+    fail_point!("store::before_commit", |_| Err(Failed::before("a fail point")));
+    conn.step("COMMIT").map_err(|error| Failed { reason: error.to_string(), committing: true })
 }
