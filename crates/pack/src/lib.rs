@@ -126,14 +126,19 @@ impl Report {
 
 /// Reads a pack for use. `id` becomes the programme's id: the folder's name, as a rule.
 ///
-/// Fails with every fault that [`check`] finds.
+/// Fails with every fault that [`check`] finds, but for those of the pool as a whole (cues): they are the author's business, cost
+/// as much time as all else, and stop no server.
 pub fn read(files: &dyn Files, id: &str) -> Result<Pack, Vec<PackFault>> {
-    let report = check(files, id);
+    let report = examine(files, id, false);
     report.pack.ok_or(report.faults)
 }
 
 /// Reads a pack and reports everything that is wrong or odd. Never panics, never stops at the first fault.
 pub fn check(files: &dyn Files, id: &str) -> Report {
+    examine(files, id, true)
+}
+
+fn examine(files: &dyn Files, id: &str, whole_pool: bool) -> Report {
     let mut found = Findings::default();
     if !is_slug(id) {
         let instead = "name the folder with lower-case letters, digits and single hyphens";
@@ -158,9 +163,9 @@ pub fn check(files: &dyn Files, id: &str) -> Report {
     let items = read_items(files, &mut found);
     let reviews = reviews(&items, &mut found);
     let art = draft.as_ref().and_then(|draft| read_art(files, draft, &mut found));
-    let bank = draft.as_ref().map(|draft| {
+    let bank = draft.as_ref().and_then(|draft| {
         let closest = cross::check(draft, &lessons, &items, &mut found);
-        bank::look(draft, &lessons, &items, files, closest, &mut found)
+        whole_pool.then(|| bank::look(draft, &lessons, &items, files, closest, &mut found))
     });
     found.faults.sort();
     found.faults.dedup();

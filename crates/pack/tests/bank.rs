@@ -3,7 +3,7 @@
 
 mod small;
 
-use assay_pack::{Memory, Report, check};
+use assay_pack::{Memory, Report, check, read};
 
 /// Words that make stems differ.
 const THINGS: [&str; 44] = [
@@ -108,6 +108,7 @@ fn a_pool_that_gives_answers_away_has_a_fault_from_forty_items_on() {
     let files = pool(|n, thing| item(thing, n % 4, long(n), ""));
     let report = check(&files, "small");
     assert!(report.pack.is_none());
+    assert!(read(&files, "small").is_ok(), "a habit of the pool stops a server");
     let fault = report.faults.iter().find(|fault| fault.what.contains("knows nothing")).unwrap();
     assert_eq!((fault.file.as_str(), fault.line), ("items/", 1));
     assert!(fault.what.contains("% right by cues: the longest"), "{fault}");
