@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use assay_badge::SigningKey;
+use assay_badge::{KeyHistory, SigningKey};
 use assay_core::{Clock, chance::keyed_seed, ids::IssuerId};
 use assay_jobs::{FileJournal, Journal, SmtpMailer};
 use assay_store::{
@@ -167,13 +167,12 @@ async fn inside(chart: &mut Chart, store: &Store, folder: &DataFolder, slug: Str
 /// Whether a key is one of this folder's history.
 fn known(folder: &DataFolder, method: &str) -> bool {
     let names = [serve::HISTORY, demo::HISTORY];
-    names.into_iter().any(|name| {
-        folder
-            .history(name)
-            .ok()
-            .flatten()
-            .is_some_and(|history| history.keys.iter().any(|key| method.ends_with(&key.public_key_multibase)))
-    })
+    names.into_iter().any(|name| folder.history(name).ok().flatten().is_some_and(|history| names_key(&history, method)))
+}
+
+/// Whether a verification method, or a bare public key, is in a history: a `did:key` ends with its key, a `did:web` with a name.
+fn names_key(history: &KeyHistory, method: &str) -> bool {
+    history.find(method).is_some() || history.keys.iter().any(|key| method.ends_with(&key.public_key_multibase))
 }
 
 /// The secrets, as far as they can be judged by themselves.
@@ -267,5 +266,28 @@ fn answers(setting: &str, url: &str) -> Finding {
         Err(error) => {
             Err(format!("{url} does not answer ({error}): start the server, or look at `{setting}`, the proxy and its certificate"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_badge::{KeyHistory, KeyRecord};
+
+    use super::names_key;
+
+    #[test]
+    fn a_key_is_known_by_its_name_and_by_itself() {
+        let record = |method: &str, key: &str| KeyRecord {
+            verification_method: method.to_owned(),
+            public_key_multibase: key.to_owned(),
+            valid_from: "2026-11-28T00:00:00Z".parse().expect("a time"),
+            valid_until: None,
+        };
+        let history = |keys| KeyHistory { issuer: "did:web:badges.example.org".to_owned(), name: "Issuer".to_owned(), keys };
+        let of_web = history(vec![record("did:web:badges.example.org#key-1", "z6MkOne")]);
+        assert!(names_key(&of_web, "did:web:badges.example.org#key-1") && names_key(&of_web, "z6MkOne"));
+        assert!(!names_key(&of_web, "did:web:badges.example.org#key-2") && !names_key(&of_web, "did:key:z6MkTwo#z6MkTwo"));
+        let of_key = history(vec![record("did:key:z6MkTwo#z6MkTwo", "z6MkTwo")]);
+        assert!(names_key(&of_key, "did:key:z6MkTwo#z6MkTwo"));
     }
 }
