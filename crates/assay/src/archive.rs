@@ -172,7 +172,12 @@ pub(crate) fn unpack(archive: &Path, root: &Path) -> Result<Manifest, Failure> {
     let file = File::open(archive).map_err(at(archive))?;
     let mut tar = tar::Archive::new(BufReader::with_capacity(1 << 20, file));
     let mut entries = tar.entries().map_err(damaged)?;
-    let first = entries.next().transpose().map_err(damaged)?.filter(|entry| entry.path_bytes() == MANIFEST.as_bytes());
+    // What is not an archive at all is not quoted: it may be anything.
+    let first = entries
+        .next()
+        .transpose()
+        .map_err(|_| refuse("it does not begin like one; was another file meant?"))?
+        .filter(|entry| entry.path_bytes() == MANIFEST.as_bytes());
     let mut text = Vec::new();
     first.ok_or_else(|| refuse("it has no manifest"))?.take(MANIFEST_MAX).read_to_end(&mut text).map_err(damaged)?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| refuse(&format!("its manifest cannot be read ({e})")))?;

@@ -176,7 +176,8 @@ pub(crate) fn take_journals(root: &Path, given: &[PathBuf], lost: bool) -> Resul
             if path.exists() && own.iter().all(|(_, name)| name.is_none()) {
                 continue;
             }
-            return Err(Failure::Words(format!("the journal {} has no line; name the newest journal", path.display())));
+            let what = if path.exists() { "has no line" } else { "does not exist" };
+            return Err(Failure::Words(format!("the journal {} {what}; name the newest journal", path.display())));
         };
         let place = match own.iter().find(|(_, name)| *name == Some(found)) {
             Some((older, _)) => {
