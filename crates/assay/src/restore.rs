@@ -63,6 +63,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
             root.display()
         )));
     }
+    let was_there = root.exists();
     for folder in ["", "keys", "journal"] {
         make_private(&root.join(folder)).map_err(cannot)?;
     }
@@ -77,7 +78,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         }
         Err(error) => {
             // Everything in it is ours: it was empty.
-            clear(root).map_err(cannot)?;
+            clear(root, was_there).map_err(cannot)?;
             Err(error)
         }
     }
@@ -118,12 +119,19 @@ async fn bring_back(args: &Args, spinner: &indicatif::ProgressBar) -> Result<(Ma
     Ok((manifest, report, left.into_iter().filter(|path| *path != signing).collect()))
 }
 
-fn clear(root: &Path) -> io::Result<()> {
+/// Leaves the folder as it was. The mark goes last: what is left by a kill in between is still known to be half of something.
+fn clear(root: &Path, was_there: bool) -> io::Result<()> {
+    let mark = root.join(RESTORING);
     for entry in fs::read_dir(root)? {
         let path = entry?.path();
-        if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
+        if path.is_dir() {
+            fs::remove_dir_all(path)?;
+        } else if path != mark {
+            fs::remove_file(path)?;
+        }
     }
-    Ok(())
+    fs::remove_file(mark)?;
+    if was_there { Ok(()) } else { fs::remove_dir(root) }
 }
 
 fn say(args: &Args, manifest: &Manifest, report: &Report, older: &[PathBuf]) {
