@@ -126,8 +126,9 @@ fn lettering(node: Node<'_, '_>, fault: &mut dyn FnMut(Node<'_, '_>, &str)) {
     }
 }
 
-/// Relative luminance by WCAG 2.2; `None` where it is not written `#rrggbb`.
-fn luminance(colour: &str) -> Option<f64> {
+/// Relative luminance of a colour by WCAG 2.2, from 0 to 1; `None` where it is not written `#rrggbb`.
+#[must_use]
+pub fn luminance(colour: &str) -> Option<f64> {
     let hex = colour.strip_prefix('#').filter(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()))?;
     let channel = |at: usize| {
         let value = f64::from(u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()?) / 255.0;

@@ -30,7 +30,7 @@ mod rules;
 
 pub use badge::{BadgePicture, badge_svg};
 pub use clean::{MAX_SVG_BYTES, clean_svg};
-pub use diagram::{Diagram, clean_diagram};
+pub use diagram::{Diagram, clean_diagram, luminance};
 pub use hallmark::{Cartouche, Hallmark, hallmark};
 pub use mark::{favicon_svg, logo_svg};
 pub use raster::{Error, MAX_PIXELS, raster};
