@@ -81,7 +81,7 @@ fn break_off(folder: &Path, why: &str) -> Result<(), String> {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // `runuser` passes it on; a fast shutdown takes well under a second.
+        // `runuser` does not pass this on; a fast shutdown takes well under a second.
         let postmaster = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
         if let Some(pid) = postmaster.lines().next() {
             drop(Command::new("kill").args(["-INT", pid]).status());
