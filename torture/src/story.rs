@@ -19,7 +19,7 @@ use assay_fixtures::START;
 use assay_jobs::{Mailer, Sending};
 use assay_store::{
     SqliteTuning, Store,
-    commands::{Act, Erase, NoteShown, SetBadge},
+    commands::{Act, Erase, NoteShown, SetBadge, Shown},
     queries::{BadgesOf, JobCounts},
 };
 use tokio::sync::watch;
@@ -221,7 +221,8 @@ pub async fn person(room: Room, witness: Arc<dyn Witness>, seed: u8, number: usi
     let attempt = witness.begin(&sitting, passes);
     witness.told(Told::Started(attempt));
     for position in 1..=QUESTIONS {
-        again!(room, room.store.run(NoteShown { learner, attempt: sitting.attempt, position, at: START }).await).unwrap();
+        again!(room, room.store.run(NoteShown { shown: vec![Shown { learner, attempt: sitting.attempt, position, at: START }] }).await)
+            .unwrap();
         let times = 1 + chance.below(3) as i64;
         for counter in 1..=times {
             // The last answer counts.

@@ -18,7 +18,7 @@ use assay_jobs::Worker;
 use assay_measure::{DrawRequest, draw};
 use assay_store::{
     Store,
-    commands::{Introduce, NewJob, NoteShown, SaveAnswer, SetBadge, StartAttempt, Submit},
+    commands::{Introduce, NewJob, NoteShown, SaveAnswer, SetBadge, Shown, StartAttempt, Submit},
     queries::{AttemptOf, AttemptsOf, BadgesOf, CurrentProgramme, Pool, QuestionOf, StandingOf},
 };
 use assay_web::SamplePerson;
@@ -181,7 +181,7 @@ impl Seeding<'_> {
     async fn answer_one(&self, learner: Learner, attempt: AttemptId, position: u16, skill: Skill, from: UtcMillis) -> Result<(), Failure> {
         let Some(row) = self.store.read(QuestionOf { learner, attempt, position }).await? else { return Ok(()) };
         let shown_at = from.plus_seconds(i64::from(position) * 40);
-        self.store.run(NoteShown { learner, attempt, position, at: shown_at }).await?;
+        self.store.run(NoteShown { shown: vec![Shown { learner, attempt, position, at: shown_at }] }).await?;
         let knows = match skill {
             Skill::Knows => true,
             Skill::Learning => self.knows(&row.shown, position),

@@ -118,6 +118,7 @@ pub(crate) async fn run(serving: Serving) -> Result<(), Failure> {
             tracing::warn!("this machine's clock differs from the database server's: jobs are left as they wait");
         }
     }
+    let ending = app.clone();
     app.watched_by(Arc::new(Watched(Arc::clone(&worker))));
     let asked = stop_asked()?;
     let (requests_over, rest) = watch::channel(false);
@@ -153,6 +154,7 @@ pub(crate) async fn run(serving: Serving) -> Result<(), Failure> {
         let _seen = requests_over.send(true);
     };
     tokio::join!(answering, working, comparing, figures);
+    ending.settle().await;
     store.close().await;
     Ok(())
 }

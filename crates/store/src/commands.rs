@@ -49,6 +49,19 @@ impl Forgettable {
     pub const ALL: [Self; 5] = [Self::Waits, Self::Sessions, Self::Links, Self::Marks, Self::Jobs];
 }
 
+/// A question that was shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown {
+    /// To whom.
+    pub learner: Learner,
+    /// In which attempt.
+    pub attempt: AttemptId,
+    /// From 1.
+    pub position: u16,
+    /// When.
+    pub at: UtcMillis,
+}
+
 /// A job to be done after the transaction that decided on it; in the same transaction.
 #[derive(Clone, Debug)]
 pub struct NewJob {
@@ -211,16 +224,10 @@ commands! {
         fold: NewJob,
     }
 
-    /// Notes when a question was first shown.
+    /// Notes when questions were first shown; one that was noted before stays as it is.
     NoteShown -> () {
-        /// Who.
-        learner: Learner,
-        /// The attempt.
-        attempt: AttemptId,
-        /// From 1.
-        position: u16,
-        /// Now.
-        at: UtcMillis,
+        /// Which, to whom, when.
+        shown: Vec<Shown>,
     }
 
     /// Saves an answer. `None` when there is no such question in an attempt of this person, or an option is not one of its own.

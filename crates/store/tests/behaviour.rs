@@ -514,7 +514,11 @@ async fn problem_reports_and_first_views_are_kept() {
     let ada = room.world.person("ada@example.org").await;
     let attempt = room.start(ada, START).await;
     for seconds in [5, 50] {
-        room.world.store.run(NoteShown { learner: ada, attempt, position: 1, at: START.plus_seconds(seconds) }).await.unwrap();
+        room.world
+            .store
+            .run(NoteShown { shown: vec![Shown { learner: ada, attempt, position: 1, at: START.plus_seconds(seconds) }] })
+            .await
+            .unwrap();
     }
     let report = RowId::random(&room.world.chance);
     let words = "two options are the same".to_owned();

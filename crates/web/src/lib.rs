@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
 
 mod assets;
+mod compress;
 mod error;
 mod frame;
 mod guard;
@@ -13,6 +14,7 @@ mod pages;
 mod routes;
 mod session;
 mod shed;
+mod shown;
 mod state;
 mod told;
 

@@ -3,27 +3,17 @@
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
-use tower_http::{
-    CompressionLevel,
-    catch_panic::CatchPanicLayer,
-    compression::{
-        CompressionLayer, Predicate,
-        predicate::{DefaultPredicate, SizeAbove},
-    },
-    csrf::CsrfLayer,
-};
+use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 
-use crate::{App, assets, guard, pages::*, shed, told};
+use crate::{App, assets, compress, guard, pages::*, shed, told};
 
 /// Largest body of an ordinary form, in bytes.
 const FORM_BYTES: usize = 64 * 1024;
 /// Largest upload to the verifier: several badges at once.
 const UPLOAD_BYTES: usize = 24 * 1024 * 1024;
-/// Smallest answer that is compressed, in bytes: a smaller one fits into one packet as it is.
-const COMPRESS_FROM: u64 = 1024;
 
 /// The server as a router.
 pub fn app(app: App) -> Router {
@@ -80,8 +70,6 @@ pub fn app(app: App) -> Router {
     }
     // Behind a proxy that rewrites Host, the public address still counts as ours.
     let csrf = CsrfLayer::new().add_trusted_origin(&app.settings.base_url).unwrap_or_else(|_| CsrfLayer::new());
-    let worth = DefaultPredicate::new().and(SizeAbove::new(COMPRESS_FROM));
-    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth);
     router
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(csrf)
@@ -90,8 +78,7 @@ pub fn app(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), shed::shed))
         .layer(from_fn_with_state(app.clone(), guard::faults))
         .layer(from_fn_with_state(app.clone(), guard::headers))
-        // Pages are small: the fastest level saves a tenth of the CPU and costs a few hundred bytes.
-        .layer(compression)
+        .layer(from_fn(compress::compress))
         .layer(from_fn_with_state(app.clone(), told::tell))
         .with_state(app)
 }

@@ -20,7 +20,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Vitals, error::Fault, limits::Limits, shed::Load};
+use crate::{Vitals, error::Fault, limits::Limits, shed::Load, shown::Notes};
 
 /// Settings of this room.
 #[derive(Clone, Debug)]
@@ -111,6 +111,8 @@ struct Shared {
     verifying: Semaphore,
     /// What is under way.
     load: Load,
+    /// Questions that were shown.
+    notes: Notes,
     /// What the program knows of itself, once it runs.
     vitals: OnceLock<Arc<dyn Vitals>>,
     /// When a durable write was last proved.
@@ -148,6 +150,7 @@ impl App {
         Self(Arc::new(Shared {
             parts,
             load,
+            notes: Notes::default(),
             kept: Mutex::default(),
             verifying: Semaphore::new(VERIFY_AT_ONCE),
             vitals: OnceLock::new(),
@@ -162,6 +165,10 @@ impl App {
 
     pub(crate) fn load(&self) -> &Load {
         &self.0.load
+    }
+
+    pub(crate) fn notes(&self) -> &Notes {
+        &self.0.notes
     }
 
     pub(crate) fn vitals(&self) -> Option<&Arc<dyn Vitals>> {

@@ -9,8 +9,8 @@ use std::sync::{
 };
 
 use assay_core::chance::{Chance, SeededChance};
-use assay_fixtures::{items, programme};
-use assay_store::{StoreError, commands::ProveDurable};
+use assay_fixtures::{START, items, programme};
+use assay_store::{StoreError, commands::ProveDurable, queries::OwnData};
 use assay_web::{AtOnce, Limits};
 use axum::http::{StatusCode, header};
 use common::{Answer, Options, Server};
@@ -102,7 +102,10 @@ async fn a_full_queue_is_said_and_nothing_is_called_saved() {
         }
         // Long before the queue is full, nobody browses; whoever sits an attempt reads on.
         shed |= told_to_come_back(&person.get("/").await);
-        assert_eq!(person.get(&format!("{attempt}/questions/1")).await.status, StatusCode::OK);
+        // The second was never shown before: that is noted when there is room.
+        for position in [1, 2] {
+            assert_eq!(person.get(&format!("{attempt}/questions/{position}")).await.status, StatusCode::OK);
+        }
         if refused && shed {
             break;
         }
@@ -112,6 +115,39 @@ async fn a_full_queue_is_said_and_nothing_is_called_saved() {
     assert!(refused && shed, "refused {refused}, shed {shed}");
     assert_eq!(person.save(&attempt, 1, &token).await.status, StatusCode::OK);
     assert_eq!(person.get("/").await.status, StatusCode::OK);
+    assert!(server.app.settle().await);
+    assert_eq!(shown(&server, "ada@example.org").await, [true, true]);
+}
+
+/// Of each question in a person's own data, whether it says when it was first shown: now.
+async fn shown(server: &Server, address: &str) -> Vec<bool> {
+    let learner = server.world.person(address).await;
+    let data = server.store.read(OwnData { learner }).await.unwrap();
+    data["answers"].as_array().unwrap().iter().map(|answer| answer["first_shown_at"] == START.rfc3339()).collect()
+}
+
+#[tokio::test]
+async fn what_was_shown_is_noted_once_and_nobody_waits_for_it() {
+    let server = server(AtOnce::default()).await;
+    let mut person = server.signed_in("ada@example.org").await;
+    let attempt = person.begin("Ada").await;
+    for position in [3, 1, 3] {
+        assert_eq!(person.get(&format!("{attempt}/questions/{position}")).await.status, StatusCode::OK);
+    }
+    assert!(server.app.settle().await);
+    server.clock.advance_seconds(60);
+    assert_eq!(person.get(&format!("{attempt}/questions/3")).await.status, StatusCode::OK);
+    assert!(server.app.settle().await);
+    assert_eq!(shown(&server, "ada@example.org").await, [true, true], "the first time counts");
+    // Without anybody who waits for it, it is written as well.
+    assert_eq!(person.get(&format!("{attempt}/questions/2")).await.status, StatusCode::OK);
+    while shown(&server, "ada@example.org").await.len() < 3 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    // The database is gone: what it did not take is not called written.
+    assert_eq!(person.get(&format!("{attempt}/questions/4")).await.status, StatusCode::OK);
+    server.store.close().await;
+    assert!(!server.app.settle().await);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     StoreError,
-    commands::{GrantTime, NewJob, NoteShown, StartAttempt, Submit, Submitted},
+    commands::{GrantTime, NewJob, NoteShown, Shown, StartAttempt, Submit, Submitted},
     queries::{Attempt, AttemptAlone, AttemptOf, AttemptsOf, DrawnFrom, Overdue, QuestionState, Standing, StandingOf, WhoseAttempt},
 };
 
@@ -241,8 +241,10 @@ impl Apply<Conn> for NoteShown {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        let query = query(NOTE_SHOWN).bind(self.at.0).bind(self.learner.person.0).bind(self.attempt.0).bind(i64::from(self.position));
-        query.bind(self.learner.issuer.0).execute(conn).await?;
+        for Shown { learner, attempt, position, at } in &self.shown {
+            let query = query(NOTE_SHOWN).bind(at.0).bind(learner.person.0).bind(attempt.0).bind(i64::from(*position));
+            query.bind(learner.issuer.0).execute(&mut *conn).await?;
+        }
         Ok(())
     }
 }

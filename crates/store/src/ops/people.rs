@@ -334,7 +334,7 @@ const OWN_ANSWERS: &str = "SELECT f.attempt_id, f.position, i.question, f.option
     FROM form_items f JOIN items i ON i.issuer_id = f.issuer_id AND i.programme = f.programme AND i.item_id = f.item_id AND i.version = f.item_version \
     JOIN attempts a ON a.person_id = f.person_id AND a.attempt_id = f.attempt_id \
     LEFT JOIN responses r ON r.person_id = f.person_id AND r.attempt_id = f.attempt_id AND r.position = f.position \
-    WHERE f.person_id = $1 AND f.issuer_id = $2 AND f.first_shown_at IS NOT NULL ORDER BY a.started_at, f.attempt_id, f.position";
+    WHERE f.person_id = $1 AND f.issuer_id = $2 AND (f.first_shown_at IS NOT NULL OR r.saved_at IS NOT NULL) ORDER BY a.started_at, f.attempt_id, f.position";
 const OWN_SAVES: &str =
     "SELECT attempt_id, position, saved_at FROM response_saves WHERE person_id = $1 AND issuer_id = $2 ORDER BY saved_at";
 const OWN_STANDINGS: &str = "SELECT programme, next_start_at, fails, passed_version FROM standings WHERE person_id = $1 AND issuer_id = $2";

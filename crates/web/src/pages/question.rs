@@ -9,7 +9,7 @@ use assay_core::{
 use assay_items::Choice;
 use assay_store::{
     StoreError,
-    commands::{NoteShown, SaveAnswer, SetFlag},
+    commands::{SaveAnswer, SetFlag, Shown},
     queries::{QuestionOf, QuestionRow},
 };
 use axum::{
@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// An option on the page.
-struct Shown {
+struct ShownOption {
     token: String,
     html: String,
     chosen: bool,
@@ -49,7 +49,7 @@ struct QuestionPage {
     many: Option<u8>,
     /// How many are chosen, where that is not how many are asked for.
     chosen_instead: Option<usize>,
-    options: Vec<Shown>,
+    options: Vec<ShownOption>,
     revision: i64,
     device: String,
     saved_at: Option<String>,
@@ -83,7 +83,7 @@ async fn render(
 ) -> Result<Response, Fault> {
     let p = app.programme_version(&row.programme, &row.programme_version).await?;
     let standing = |token: &OptionToken| row.chosen.contains(token);
-    let option = |(token, html): &(OptionToken, assay_items::Html)| Shown {
+    let option = |(token, html): &(OptionToken, assay_items::Html)| ShownOption {
         token: token.0.clone(),
         html: html.as_str().to_owned(),
         chosen: sent.map_or_else(|| standing(token), |sent| sent.contains(token)),
@@ -124,7 +124,7 @@ pub(crate) async fn question(State(app): State<App>, Path((attempt, n)): Path<(A
         return Ok(Redirect::to(&format!("/attempts/{attempt}/result")).into_response());
     }
     if !row.shown_before {
-        app.store.run(NoteShown { learner: who.0.learner, attempt, position: n, at: app.now() }).await?;
+        app.note_shown(Shown { learner: who.0.learner, attempt, position: n, at: app.now() });
     }
     render(&app, &who, attempt, n, &row, None).await
 }
