@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Name of the database in a data folder.
-const DATABASE: &str = "assay.db";
+pub(crate) const DATABASE: &str = "assay.db";
 /// Questions that everybody looks at and saves in one round, and looks at results and badges.
 const TIMES: u32 = 20;
 /// How many ask for what may be very dear.
@@ -84,12 +84,13 @@ pub(crate) fn run(args: &HistoryArgs) -> Result<bool, String> {
     Ok(faults.is_empty())
 }
 
-fn size(file: &Path) -> u64 {
+/// Bytes of a file; 0 where there is none.
+pub(crate) fn size(file: &Path) -> u64 {
     file.metadata().map_or(0, |data| data.len())
 }
 
 /// A data folder with so many past attempts; what a folder has already is kept.
-async fn prepare(program: &Path, folder: &Path, wanted: u64) -> Result<(), String> {
+pub(crate) async fn prepare(program: &Path, folder: &Path, wanted: u64) -> Result<(), String> {
     // The server makes its schema and its sample people itself.
     drop(Server::start(program, folder, None)?);
     let started: Instant = crate::client::now();

@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
 
+mod backup;
 mod chart;
 mod client;
 mod conditions;
@@ -52,6 +53,8 @@ enum Task {
     Overload(OverloadArgs),
     /// Whether a request costs more when there are a million past attempts.
     History(HistoryArgs),
+    /// What a backup costs those who sit meanwhile, and how long it and bringing it back take.
+    Backup(BackupArgs),
     /// What one cold question page costs: every request a browser makes for it, with its bytes.
     Weigh(WeighArgs),
     /// How often the disk can be written to for good.
@@ -208,6 +211,46 @@ pub(crate) struct HistoryArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct BackupArgs {
+    /// The program that is measured.
+    #[arg(long, value_name = "PROGRAM")]
+    server: PathBuf,
+    /// Where the data folder is made and kept, and each backup for as long as it is needed; on a disk with room for four of them.
+    #[arg(long, value_name = "FOLDER")]
+    folder: PathBuf,
+    /// Past attempts; a million take 8 GiB.
+    #[arg(long, default_value_t = 1_000_000)]
+    past: u64,
+    /// People who sit at once.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    people: u32,
+    /// Backups, each of them brought back.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Programme whose assessment is sat.
+    #[arg(long, default_value = "serverless")]
+    programme: String,
+    /// Questions that a form must have.
+    #[arg(long, default_value_t = 50)]
+    questions: u32,
+    /// Core of the server.
+    #[arg(long, default_value_t = 0)]
+    server_core: usize,
+    /// Core of the driver and of the backup.
+    #[arg(long, default_value_t = 1)]
+    driver_core: usize,
+    /// Leave it to the system who runs where.
+    #[arg(long)]
+    no_pin: bool,
+    /// Seed of what people leave to chance.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print JSON in place of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct DiskArgs {
     /// A folder on that disk; without it, /var/tmp.
     #[arg(long, value_name = "FOLDER")]
@@ -319,7 +362,7 @@ fn share(text: &str) -> Result<f64, String> {
 /// Starts a server for a task and plays it there.
 fn with_server(args: &RunArgs) -> Result<bool, String> {
     let Some((name, rest)) = args.task.split_first() else { return Err("say after -- what to measure".to_owned()) };
-    if ["history", "raw", "disk", "run"].contains(&name.as_str()) {
+    if ["history", "backup", "raw", "disk", "run"].contains(&name.as_str()) {
         return Err(format!("`{name}` starts the servers that it needs itself: leave `run` and -- out"));
     }
     let called = |url: &str| {
@@ -331,7 +374,7 @@ fn with_server(args: &RunArgs) -> Result<bool, String> {
         Task::Load(LoadArgs { sitting }) | Task::Exam(ExamArgs { sitting, .. }) | Task::Overload(OverloadArgs { sitting, .. }) => {
             crowd::allow_connections(sitting.people)?;
         }
-        Task::Weigh(_) | Task::History(_) | Task::Disk(_) | Task::Raw(_) | Task::Run(_) => {}
+        Task::Weigh(_) | Task::History(_) | Task::Backup(_) | Task::Disk(_) | Task::Raw(_) | Task::Run(_) => {}
     }
     let fresh = if args.data.is_none() { Some(server::fresh_folder()?) } else { None };
     let folder = args.data.clone().or_else(|| fresh.as_ref().map(|f| f.path().to_owned())).unwrap_or_default();
@@ -348,6 +391,7 @@ fn play(task: Task) -> Result<bool, String> {
         Task::Exam(args) => exam::run(&args),
         Task::Overload(args) => overload::run(&args),
         Task::History(args) => history::run(&args),
+        Task::Backup(args) => backup::run(&args),
         Task::Weigh(args) => weigh::run(&args),
         Task::Disk(args) => disk::run(&args),
         Task::Raw(args) => raw::run(&args),
