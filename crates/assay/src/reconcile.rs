@@ -25,7 +25,7 @@ use crate::{
     beside::{Beside, Where},
     failure::Failure,
     folder::DataFolder,
-    out,
+    keys, out,
     system::SystemChance,
 };
 
@@ -62,7 +62,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     }
     .await;
     beside.store.close().await;
-    let given_back = give_back(&beside.folder);
+    let root = beside.folder.root();
+    let given_back = journals(root).and_then(|all| give_back(&beside.folder, all.into_iter().chain([root.join("server.lock")])));
     done?.say();
     given_back?;
     Ok(ExitCode::SUCCESS)
@@ -70,7 +71,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
 
 /// What root wrote belongs to the folder's owner: the server, which is not root, must be able to go on with it.
 #[cfg(unix)]
-fn give_back(folder: &DataFolder) -> Result<(), Failure> {
+pub(crate) fn give_back(folder: &DataFolder, paths: impl IntoIterator<Item = PathBuf>) -> Result<(), Failure> {
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
     if !rustix::process::geteuid().is_root() {
         return Ok(());
@@ -78,7 +79,7 @@ fn give_back(folder: &DataFolder) -> Result<(), Failure> {
     let root = folder.root();
     let owner = fs::metadata(root).map_err(|e| Failure::while_doing(&root.display().to_string(), e))?;
     let no_link = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
-    for path in journals(root)?.into_iter().chain([root.join("server.lock")]).filter(|path| path.exists()) {
+    for path in paths.into_iter().filter(|path| path.exists()) {
         let give = || {
             // The folder's owner must not be given what a link of theirs leads to.
             let file = fs::File::options().read(true).custom_flags(no_link).open(&path)?;
@@ -92,7 +93,7 @@ fn give_back(folder: &DataFolder) -> Result<(), Failure> {
 }
 
 #[cfg(not(unix))]
-fn give_back(_folder: &DataFolder) -> Result<(), Failure> {
+pub(crate) fn give_back(_folder: &DataFolder, _paths: impl IntoIterator<Item = PathBuf>) -> Result<(), Failure> {
     Ok(())
 }
 
@@ -330,7 +331,9 @@ fn set_aside(folder: &DataFolder) -> Result<(), Failure> {
 
 async fn erase(here: &Beside, learner: Learner, at: UtcMillis, report: &mut Report) -> Result<(), Failure> {
     let Some(address) = here.store.read(WhereToMail { learner }).await? else { return Ok(()) };
-    let secret = here.folder.secret("server.secret", &SystemChance)?;
+    let missing =
+        || Failure::Words(format!("{}/keys/server.secret is missing: bring it back from a backup first", here.folder.root().display()));
+    let secret = here.folder.kept_secret(keys::SECRET)?.ok_or_else(missing)?;
     let act = Act { row: RowId::random(&SystemChance), actor: "the journal".to_owned(), at };
     here.store.run(Erase { learner, address_mac: address_mac(&secret, &address), act }).await?;
     report.erased += 1;
