@@ -148,7 +148,9 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str, database: Option<&str
     let issuer = Arc::new(issuer(folder, address, keys.seed, &*clock)?);
     keys::agree(&store, &keys).await?;
     let secret = keys.secret;
-    let held = reconcile::disagreement(&store, issuer_id, folder, clock.now()).await?;
+    let compared = reconcile::compare(&store, issuer_id, folder, clock.now()).await?;
+    compared.log_remarks();
+    let held = compared.held;
     let programmes = server::publish(&store, issuer_id, &packs, &*chance, &*clock).await?;
     let (bell, outbox) = (Arc::new(Bell::default()), Arc::new(Outbox::default()));
     let worker = || WorkerParts {

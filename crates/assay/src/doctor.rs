@@ -21,7 +21,8 @@ use crate::{
     failure::Failure,
     folder::DataFolder,
     keys::{self, Known},
-    out, packs, reconcile,
+    out, packs,
+    reconcile::{self, Compared},
     settings::Settings,
     system::{SystemChance, SystemClock},
 };
@@ -146,8 +147,9 @@ async fn inside(chart: &mut Chart, store: &Store, folder: &DataFolder, slug: Str
             )),
         },
     );
-    let words = reconcile::disagreement(store, issuer, folder, now).await?;
-    chart.note("journal", words.map_or(Ok("journal and database agree".to_owned()), Err));
+    let Compared { held, remarks } = reconcile::compare(store, issuer, folder, now).await?;
+    let agree = || std::iter::once("journal and database agree".to_owned()).chain(remarks).collect::<Vec<_>>().join("; ");
+    chart.note("journal", held.map_or_else(|| Ok(agree()), Err));
     Ok(())
 }
 

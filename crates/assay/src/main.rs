@@ -15,6 +15,7 @@ mod failure;
 mod figures;
 mod folder;
 mod grant_time;
+mod journals;
 mod keys;
 mod logging;
 mod manager;

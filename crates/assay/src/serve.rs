@@ -61,7 +61,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let keys = keys::take(&folder, &settings.issuer_slug, &store, issuer_id, &*chance).await?;
     let issuer = Arc::new(issuer(&settings, &folder, kept, keys.seed, &*clock)?);
     keys::agree(&store, &keys).await?;
-    let held = reconcile::disagreement(&store, issuer_id, &folder, clock.now()).await?;
+    let compared = reconcile::compare(&store, issuer_id, &folder, clock.now()).await?;
+    compared.log_remarks();
+    let held = compared.held;
     let spinner = progress::spinner("Publishing the programmes");
     let programmes = server::publish(&store, issuer_id, &packs, &*chance, &*clock).await?;
     spinner.finish_and_clear();

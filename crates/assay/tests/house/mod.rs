@@ -101,7 +101,18 @@ impl House {
         Self::over(root, None).await
     }
 
+    /// A new one whose people have other ids, over the embedded engine.
+    pub async fn another(root: &Path, seed: u8) -> Self {
+        Self::with_keys(root);
+        Self::open(root, None, seed, &[]).await
+    }
+
     async fn over(root: &Path, url: Option<String>) -> Self {
+        Self::with_keys(root);
+        Self::open(root, url, 1, &[]).await
+    }
+
+    fn with_keys(root: &Path) {
         for folder in ["keys", "journal"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
@@ -110,7 +121,6 @@ impl House {
             Command::new("chmod").arg("600").arg(root.join(name)).status().unwrap();
         }
         fs::write(root.join("issuer"), format!("{SLUG}\n")).unwrap();
-        Self::open(root, url, 1, &[]).await
     }
 
     /// Opens it, as a server would: with a worker that wishes for these indexes.
