@@ -154,6 +154,7 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str, database: Option<&str
     let programmes = server::publish(&store, issuer_id, &packs, &*chance, &*clock).await?;
     let (bell, outbox) = (Arc::new(Bell::default()), Arc::new(Outbox::default()));
     let worker = || WorkerParts {
+        secret: keys.secret,
         store: store.clone(),
         clock: Arc::clone(&clock),
         chance: Arc::clone(&chance),

@@ -238,7 +238,8 @@ pub(crate) async fn reconcile(here: &Beside, lost: bool, action: &str) -> Result
     let mut report = Report { remarks: remarks(&readings), ..Report::default() };
     let readings: Vec<Reading> = readings.into_iter().map(|(_, reading)| reading).collect();
     let mut positions: Vec<JournalPosition> = readings.iter().map(|reading| reading.position.clone()).collect();
-    let facts = facts_of(readings);
+    let mut facts = facts_of(readings);
+    keep_links(folder, &mut facts)?;
     for some in facts.chunks(FACTS) {
         let settled = store.run(Reconcile { issuer: *issuer, facts: some.to_vec(), at: *at }).await?;
         for (fact, settled) in some.iter().zip(settled) {
@@ -299,11 +300,27 @@ async fn refuse_strangers(here: &Beside, given: &[PathBuf]) -> Result<(), Failur
     Ok(())
 }
 
+/// An award that is made again keeps its link.
+fn keep_links(folder: &DataFolder, facts: &mut [Fact]) -> Result<(), Failure> {
+    for fact in facts {
+        if let Fact::Closed(closed) = fact
+            && let Some(award) = closed.award
+        {
+            closed.badge_id = Secret128::of_badge(&server_secret(folder)?, award);
+        }
+    }
+    Ok(())
+}
+
+fn server_secret(folder: &DataFolder) -> Result<[u8; 32], Failure> {
+    let missing =
+        || Failure::Words(format!("{}/keys/server.secret is missing: bring it back from a backup first", folder.root().display()));
+    folder.kept_secret(keys::SECRET)?.ok_or_else(missing)
+}
+
 async fn erase(here: &Beside, learner: Learner, at: UtcMillis, report: &mut Report) -> Result<(), Failure> {
     let Some(address) = here.store.read(WhereToMail { learner }).await? else { return Ok(()) };
-    let missing =
-        || Failure::Words(format!("{}/keys/server.secret is missing: bring it back from a backup first", here.folder.root().display()));
-    let secret = here.folder.kept_secret(keys::SECRET)?.ok_or_else(missing)?;
+    let secret = server_secret(&here.folder)?;
     let act = Act { row: RowId::random(&SystemChance), actor: "the journal".to_owned(), at };
     here.store.run(Erase { learner, address_mac: address_mac(&secret, &address), act }).await?;
     report.erased += 1;

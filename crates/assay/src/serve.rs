@@ -73,6 +73,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let mailer: Arc<dyn Mailer> = Arc::new(mailer);
     let bell = Arc::new(Bell::default());
     let worker = WorkerParts {
+        secret: keys.secret,
         store: store.clone(),
         clock: Arc::clone(&clock),
         chance: Arc::clone(&chance),

@@ -88,3 +88,24 @@ async fn a_journal_of_another_installation_is_refused() {
     assert!(words.contains("1 signed badges are not in this database"), "{words}");
     assert_eq!(laid(), before + 1);
 }
+
+#[tokio::test]
+async fn a_badge_that_was_earned_after_the_backup_keeps_its_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::embedded(&folder.path().join("old")).await;
+    let ada = house.person("Ada").await;
+    let attempt = house.begin(ada, "Ada").await;
+    let (place, backup) = (house.place(), folder.path().join("backup"));
+    done(&["backup", text(&backup), &place[0], &place[1]]);
+    house.hand_in(ada, attempt, true).await;
+    house.work().await;
+    let link = house.badge(ada).await.unwrap().badge_id;
+    house.store.close().await;
+    let root = folder.path().join("new");
+    done(&["restore", text(&backup), "--data", text(&root), "--journal", text(&house.journal())]);
+    let house = House::open(&root, None, 2, &[]).await;
+    house.work().await;
+    let again = house.badge(ada).await.unwrap();
+    assert!(again.document.is_some() && again.badge_id == link, "signed again, under the link that its holder was told");
+    house.store.close().await;
+}

@@ -145,6 +145,7 @@ impl House {
         let signer = Arc::new(Issuer::demonstration("House", BASE, SEED, from));
         fs::write(root.join("issuer-keys.json"), serde_json::to_string(&signer.history).unwrap()).unwrap();
         let worker = Worker::new(WorkerParts {
+            secret: SECRET,
             store: store.clone(),
             clock: Arc::new(clock.clone()),
             chance: chance.clone(),
@@ -233,7 +234,8 @@ impl House {
         }
         let chance = &*self.chance;
         let jobs = [(); 3].map(|()| JobId::random(chance));
-        let (award, badge_id, at) = (AwardId::random(chance), Secret128::random(chance), self.clock.now());
+        let (award, at) = (AwardId::random(chance), self.clock.now());
+        let badge_id = Secret128::of_badge(&SECRET, award);
         let submitted = self.store.run(Submit { learner, attempt, award, badge_id, jobs, at }).await.unwrap().unwrap();
         assert_eq!(submitted.outcome.passed, pass);
     }
