@@ -91,6 +91,7 @@ pub async fn five_days(mails: usize, looks: i64) -> Drained {
     }
     let (server, clock) = (Arc::new(Server::default()), Arc::new(Ticking(AtomicI64::new(START.0 + mails as i64))));
     let worker = Worker::new(WorkerParts {
+        secret: [1; 32],
         store: store.clone(),
         clock: clock.clone(),
         chance,

@@ -203,6 +203,7 @@ pub fn signer() -> Arc<Issuer> {
 /// A worker by this clock.
 pub fn worker(store: &Store, seed: u32, clock: &SetClock, mailer: Arc<dyn Mailer>, journal: Arc<dyn Journal>, bell: Arc<Bell>) -> Worker {
     Worker::new(WorkerParts {
+        secret: [1; 32],
         store: store.clone(),
         clock: Arc::new(clock.clone()),
         chance: Arc::new(seeded(seed | WORKER)),

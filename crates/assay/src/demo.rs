@@ -22,14 +22,14 @@ use crate::{
     egress::Outward,
     failure::Failure,
     folder::DataFolder,
-    manager, packs, progress, reconcile,
+    keys, manager, packs, progress, reconcile,
     sample::{self, Seeding},
     server::{self, Serving},
     system::{SystemChance, SystemClock, timestamp},
 };
 
 /// The issuer's name in the database.
-const SLUG: &str = "demonstration";
+pub(crate) const SLUG: &str = "demonstration";
 /// The issuer's name for people.
 const NAME: &str = "Assay demonstration";
 /// The public key history, for `assay verify --trust`.
@@ -134,22 +134,27 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str, database: Option<&str
     let shifted = Arc::new(ShiftedClock::new(WatchedClock::new(SystemClock)));
     shifted.advance_seconds(moved);
     let clock: Arc<dyn Clock> = Arc::clone(&shifted) as Arc<dyn Clock>;
-    let issuer = Arc::new(issuer(folder, address, &*chance, &*clock)?);
-    let secret = folder.secret("server.secret", &*chance)?;
     let spinner = progress::spinner("Loading the sample programmes");
     let packs = packs::load_embedded()?;
     let store = match database {
         Some(url) => Store::open_postgres(url, Promise::Disk).await?,
         None => Store::open_sqlite(&folder.database()).await?,
     };
-    let issuer_id = store.run(EnsureIssuer { slug: SLUG.to_owned(), id: IssuerId::random(&*chance), at: clock.now() }).await?;
     if store.read(IsHalfFilled {}).await? {
         return Err(Failure::half_filled());
     }
-    let held = reconcile::disagreement(&store, issuer_id, folder, clock.now()).await?;
+    let issuer_id = store.run(EnsureIssuer { slug: SLUG.to_owned(), id: IssuerId::random(&*chance), at: clock.now() }).await?;
+    let keys = keys::take(folder, SLUG, &store, issuer_id, &*chance).await?;
+    let issuer = Arc::new(issuer(folder, address, keys.seed, &*clock)?);
+    keys::agree(&store, &keys).await?;
+    let secret = keys.secret;
+    let compared = reconcile::compare(&store, issuer_id, folder, clock.now()).await?;
+    compared.log_remarks();
+    let held = compared.held;
     let programmes = server::publish(&store, issuer_id, &packs, &*chance, &*clock).await?;
     let (bell, outbox) = (Arc::new(Bell::default()), Arc::new(Outbox::default()));
     let worker = || WorkerParts {
+        secret: keys.secret,
         store: store.clone(),
         clock: Arc::clone(&clock),
         chance: Arc::clone(&chance),
@@ -207,8 +212,7 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str, database: Option<&str
 }
 
 /// An issuer with a throw-away key, which a named folder keeps with the day it was made.
-fn issuer(folder: &DataFolder, address: &str, chance: &dyn Chance, clock: &dyn Clock) -> Result<Issuer, Failure> {
-    let seed = folder.secret("signing.key", chance)?;
+fn issuer(folder: &DataFolder, address: &str, seed: [u8; 32], clock: &dyn Clock) -> Result<Issuer, Failure> {
     let multibase = SigningKey::from_seed(seed).public_multibase();
     let known = folder.history(HISTORY)?.and_then(|h| h.keys.iter().find(|k| k.public_key_multibase == multibase).map(|k| k.valid_from));
     let issuer = Issuer::demonstration(NAME, address, seed, known.unwrap_or_else(|| timestamp(clock.now())));

@@ -6,22 +6,23 @@ use std::{
     time::Duration,
 };
 
-use assay_badge::{KeyHistory, SigningKey};
-use assay_core::{Clock, chance::keyed_seed, ids::IssuerId};
+use assay_core::{Clock, ids::IssuerId};
 use assay_jobs::{FileJournal, Journal, SmtpMailer};
 use assay_store::{
     Store, StoreError,
     commands::EnsureIssuer,
     keeping::{own_schema, schema_of},
     moving::schema_of_server,
-    queries::{Agreed, IsHalfFilled, NewestKey, NewestTime},
+    queries::{IsHalfFilled, NewestTime},
 };
 
 use crate::{
     demo,
     failure::Failure,
     folder::DataFolder,
-    out, packs, reconcile, serve,
+    keys::{self, Known},
+    out, packs,
+    reconcile::{self, Compared},
     settings::Settings,
     system::{SystemChance, SystemClock},
 };
@@ -105,28 +106,35 @@ async fn installation(chart: &mut Chart, root: &Path, settings: Option<&Settings
         },
     );
     chart.note("disk", disk(root));
-    let keys = keys(&folder);
-    chart.note(
-        "keys",
-        keys.as_ref().map(|_| "the signing key is in the key history; nobody else can read the secrets".to_owned()).map_err(Clone::clone),
-    );
     let store = match database(&folder, settings).await {
         Ok((store, words)) => {
             chart.note("database", Ok(words));
             store
         }
-        Err(words) => return chart.note("database", Err(words)),
+        Err(words) => {
+            chart.note("database", Err(words));
+            // What can be said of them by themselves.
+            return note_keys(chart, &folder, &slug, &Known::default());
+        }
     };
-    if let Err(error) = inside(chart, &store, &folder, slug, keys.ok()).await {
+    if let Err(error) = inside(chart, &store, &folder, slug).await {
         chart.note("database", Err(error.to_string()));
     }
     store.close().await;
 }
 
+fn note_keys(chart: &mut Chart, folder: &DataFolder, slug: &str, known: &Known) {
+    match keys::judge(folder, slug, known) {
+        Ok(found) => chart.note("keys", Ok(found.words())),
+        Err(wrong) => wrong.into_iter().for_each(|words| chart.note("keys", Err(words))),
+    }
+}
+
 /// What only the database can tell.
-async fn inside(chart: &mut Chart, store: &Store, folder: &DataFolder, slug: String, key: Option<SigningKey>) -> Result<(), Failure> {
+async fn inside(chart: &mut Chart, store: &Store, folder: &DataFolder, slug: String) -> Result<(), Failure> {
     let now = SystemClock.now().plus_seconds(demo::moved_seconds(folder));
-    let issuer = store.run(EnsureIssuer { slug, id: IssuerId::random(&SystemChance), at: now }).await?;
+    let issuer = store.run(EnsureIssuer { slug: slug.clone(), id: IssuerId::random(&SystemChance), at: now }).await?;
+    note_keys(chart, folder, &slug, &Known::read(store, issuer).await?);
     let newest = store.read(NewestTime { issuer }).await?.max(FileJournal::new(folder.journal()).newest());
     chart.note(
         "clock",
@@ -139,59 +147,10 @@ async fn inside(chart: &mut Chart, store: &Store, folder: &DataFolder, slug: Str
             )),
         },
     );
-    if let Some(key) = key {
-        let secret = folder.secret("server.secret", &SystemChance)?;
-        let last = store.read(NewestKey { issuer }).await?;
-        let multibase = key.public_multibase();
-        let other = last.filter(|(method, _)| !method.ends_with(&multibase) && !known(folder, method));
-        let node =
-            store.read(Agreed { name: "server.secret" }).await?.filter(|agreed| *agreed != keyed_seed(&secret, &[b"node", &[]]).to_vec());
-        chart.note(
-            "signatures",
-            match (other, node) {
-                (Some((method, at)), _) => Err(format!(
-                    "the newest badge ({}) was signed by {method}, which is not in the key history of this folder: the keys are another installation's. \
-                     Bring the right ones from a backup",
-                    at.day()
-                )),
-                (None, Some(_)) => Err("the other nodes have another keys/server.secret; copy the folder `keys` from one of them".to_owned()),
-                (None, None) => Ok("the keys are those that the database knows".to_owned()),
-            },
-        );
-    }
-    let words = reconcile::disagreement(store, issuer, folder, now).await?;
-    chart.note("journal", words.map_or(Ok("journal and database agree".to_owned()), Err));
+    let Compared { held, remarks } = reconcile::compare(store, issuer, folder, now).await?;
+    let agree = || std::iter::once("journal and database agree".to_owned()).chain(remarks).collect::<Vec<_>>().join("; ");
+    chart.note("journal", held.map_or_else(|| Ok(agree()), Err));
     Ok(())
-}
-
-/// Whether a key is one of this folder's history.
-fn known(folder: &DataFolder, method: &str) -> bool {
-    let names = [serve::HISTORY, demo::HISTORY];
-    names.into_iter().any(|name| folder.history(name).ok().flatten().is_some_and(|history| names_key(&history, method)))
-}
-
-/// Whether a verification method, or a bare public key, is in a history: a `did:key` ends with its key, a `did:web` with a name.
-fn names_key(history: &KeyHistory, method: &str) -> bool {
-    history.find(method).is_some() || history.keys.iter().any(|key| method.ends_with(&key.public_key_multibase))
-}
-
-/// The secrets, as far as they can be judged by themselves.
-fn keys(folder: &DataFolder) -> Result<SigningKey, String> {
-    for name in ["signing.key", "server.secret"] {
-        if !folder.root().join("keys").join(name).exists() {
-            return Err(format!(
-                "{}/keys/{name} is missing: bring it from a backup. A server that starts now makes a new one, which cannot stand in for it",
-                folder.root().display()
-            ));
-        }
-        folder.secret(name, &SystemChance).map_err(|e| e.to_string())?;
-    }
-    let key = SigningKey::from_seed(folder.secret("signing.key", &SystemChance).map_err(|e| e.to_string())?);
-    if known(folder, &key.public_multibase()) {
-        return Ok(key);
-    }
-    Err("keys/signing.key is not in the key history (issuer-keys.json): badges it signs cannot be verified. Bring both from one backup"
-        .to_owned())
 }
 
 #[cfg(unix)]
@@ -266,28 +225,5 @@ fn answers(setting: &str, url: &str) -> Finding {
         Err(error) => {
             Err(format!("{url} does not answer ({error}): start the server, or look at `{setting}`, the proxy and its certificate"))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use assay_badge::{KeyHistory, KeyRecord};
-
-    use super::names_key;
-
-    #[test]
-    fn a_key_is_known_by_its_name_and_by_itself() {
-        let record = |method: &str, key: &str| KeyRecord {
-            verification_method: method.to_owned(),
-            public_key_multibase: key.to_owned(),
-            valid_from: "2026-11-28T00:00:00Z".parse().expect("a time"),
-            valid_until: None,
-        };
-        let history = |keys| KeyHistory { issuer: "did:web:badges.example.org".to_owned(), name: "Issuer".to_owned(), keys };
-        let of_web = history(vec![record("did:web:badges.example.org#key-1", "z6MkOne")]);
-        assert!(names_key(&of_web, "did:web:badges.example.org#key-1") && names_key(&of_web, "z6MkOne"));
-        assert!(!names_key(&of_web, "did:web:badges.example.org#key-2") && !names_key(&of_web, "did:key:z6MkTwo#z6MkTwo"));
-        let of_key = history(vec![record("did:key:z6MkTwo#z6MkTwo", "z6MkTwo")]);
-        assert!(names_key(&of_key, "did:key:z6MkTwo#z6MkTwo"));
     }
 }

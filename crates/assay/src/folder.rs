@@ -218,22 +218,26 @@ impl DataFolder {
         put(path, bytes, 0o600, true).map_err(system(path))
     }
 
-    /// A secret of 32 bytes, made at the first start.
-    pub(crate) fn secret(&self, name: &str, chance: &dyn Chance) -> Result<[u8; 32], FolderError> {
+    /// A secret of 32 bytes; none if it is not there.
+    pub(crate) fn kept_secret(&self, name: &str) -> Result<Option<[u8; 32]>, FolderError> {
         let path = self.root.join("keys").join(name);
         match fs::read(&path) {
             Ok(bytes) => {
                 refuse_open(&path)?;
                 let length = bytes.len();
-                bytes.try_into().map_err(|_| FolderError::Length { path: path.display().to_string(), length })
+                bytes.try_into().map(Some).map_err(|_| FolderError::Length { path: path.display().to_string(), length })
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let secret: [u8; 32] = chance.bytes();
-                put(&path, &secret, 0o600, false).map_err(system(&path))?;
-                Ok(secret)
-            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(system(&path)(e)),
         }
+    }
+
+    /// Makes a secret of 32 bytes; never over one that is there.
+    pub(crate) fn make_secret(&self, name: &str, chance: &dyn Chance) -> Result<[u8; 32], FolderError> {
+        let path = self.root.join("keys").join(name);
+        let secret: [u8; 32] = chance.bytes();
+        put(&path, &secret, 0o600, false).map_err(system(&path))?;
+        Ok(secret)
     }
 
     /// The key history in a file; none if it does not exist.
@@ -318,10 +322,13 @@ mod tests {
     fn secrets_are_made_once_and_kept() {
         let root = tempfile::tempdir().unwrap();
         let chance = SeededChance::new([1; 32]);
-        let secret = DataFolder::open(root.path(), "a").unwrap().secret("signing.key", &chance).unwrap();
-        assert_eq!(DataFolder::open(root.path(), "a").unwrap().secret("signing.key", &chance).unwrap(), secret);
+        let folder = DataFolder::open(root.path(), "a").unwrap();
+        assert_eq!(folder.kept_secret("signing.key").unwrap(), None);
+        let secret = folder.make_secret("signing.key", &chance).unwrap();
+        assert!(folder.make_secret("signing.key", &chance).is_err(), "never over one that is there");
+        assert_eq!(DataFolder::open(root.path(), "a").unwrap().kept_secret("signing.key").unwrap(), Some(secret));
         fs::write(root.path().join("keys/signing.key"), b"short").unwrap();
-        let words = DataFolder::open(root.path(), "a").unwrap().secret("signing.key", &chance).unwrap_err().to_string();
+        let words = folder.kept_secret("signing.key").unwrap_err().to_string();
         assert!(words.contains("has 5 bytes"), "{words}");
     }
 
@@ -332,11 +339,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let chance = SeededChance::new([1; 32]);
         let folder = DataFolder::open(root.path(), "a").unwrap();
-        folder.secret("signing.key", &chance).unwrap();
+        folder.make_secret("signing.key", &chance).unwrap();
         let path = root.path().join("keys/signing.key");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let words = folder.secret("signing.key", &chance).unwrap_err().to_string();
+        let words = folder.kept_secret("signing.key").unwrap_err().to_string();
         assert!(words.contains("mode 640") && words.contains("chmod 600"), "{words}");
     }
 

@@ -15,6 +15,8 @@ mod failure;
 mod figures;
 mod folder;
 mod grant_time;
+mod journals;
+mod keys;
 mod logging;
 mod manager;
 mod move_to;
@@ -25,6 +27,7 @@ mod progress;
 mod reconcile;
 mod restore;
 mod revoke;
+mod rotate;
 mod sample;
 mod serve;
 mod server;
@@ -74,6 +77,8 @@ enum Command {
     Restore(restore::Args),
     /// Make good what the journal knows and the database does not.
     Reconcile(reconcile::Args),
+    /// Change a key of a stopped installation; the only way to do it.
+    Rotate(rotate::Args),
     /// Copy an installation to PostgreSQL or back, and compare.
     Move(move_to::Args),
 }
@@ -93,6 +98,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => waiting(serve::run(args)),
         Command::Revoke(args) => logged().and_then(|()| waiting(revoke::run(args))),
         Command::GrantTime(args) => logged().and_then(|()| waiting(grant_time::run(args))),
+        Command::Rotate(args) => logged().and_then(|()| waiting(rotate::run(args))),
         Command::Move(args) => logged().and_then(|()| waiting(move_to::run(args))),
         Command::Doctor(args) => logged().and_then(|()| waiting(doctor::run(args))),
         Command::Backup(args) => logged().and_then(|()| waiting(backup::run(args))),

@@ -1,31 +1,28 @@
 //! `assay reconcile`: holds a database against the journals, and makes good what it does not know. `assay restore` does the same; a
 //! server only compares, and signs and mails nothing where the two do not agree.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{fs, path::PathBuf, process::ExitCode};
 
 use assay_core::{
     UtcMillis,
     entry::address_mac,
     ids::{IssuerId, Learner, RowId, Secret128},
 };
-use assay_jobs::{Entry, Event, FileJournal, Journal, ReadError, Reading, extends, facts, read};
+use assay_jobs::{Entry, Event, FileJournal, Journal, Reading, facts, read};
 use assay_store::{
     Store,
     commands::{Act, Audit, BeginList, Erase, Fact, JournalPosition, NoteJournals, Reconcile, Settled},
     moving,
-    queries::{Compare, JournalPositions, WhereToMail},
+    queries::{Compare, JournalPositions, KnowsAny, WhereToMail},
 };
 
 use crate::{
-    archive::{hex, journals},
+    archive::journals,
     beside::{Beside, Where},
     failure::Failure,
     folder::DataFolder,
-    out,
+    journals::{self, news, remarks, set_aside, short, take_journals},
+    keys, out,
     system::SystemChance,
 };
 
@@ -44,6 +41,9 @@ pub(crate) struct Args {
     /// A journal to go by (journal/signing.jsonl of the machine that was lost, or of another node). May be given several times.
     #[arg(long, value_name = "FILE")]
     journal: Vec<PathBuf>,
+    /// Take a journal, too, that says nothing of anybody whom this database knows: a node's whose people all came after it was set back.
+    #[arg(long)]
+    strangers: bool,
     /// Go on although the newest journal is lost: what happened since is forgotten, and new badges go into a fresh status list.
     #[arg(long)]
     journal_lost: bool,
@@ -57,12 +57,16 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let beside = args.place.open().await?;
     let _held = beside.folder.lock()?;
     let done = async {
+        if !args.strangers {
+            refuse_strangers(&beside, &args.journal).await?;
+        }
         take_journals(beside.folder.root(), &args.journal, args.journal_lost)?;
         reconcile(&beside, args.journal_lost, "reconcile").await
     }
     .await;
     beside.store.close().await;
-    let given_back = give_back(&beside.folder);
+    let root = beside.folder.root();
+    let given_back = journals(root).and_then(|all| give_back(&beside.folder, all.into_iter().chain([root.join("server.lock")])));
     done?.say();
     given_back?;
     Ok(ExitCode::SUCCESS)
@@ -70,7 +74,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
 
 /// What root wrote belongs to the folder's owner: the server, which is not root, must be able to go on with it.
 #[cfg(unix)]
-fn give_back(folder: &DataFolder) -> Result<(), Failure> {
+pub(crate) fn give_back(folder: &DataFolder, paths: impl IntoIterator<Item = PathBuf>) -> Result<(), Failure> {
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
     if !rustix::process::geteuid().is_root() {
         return Ok(());
@@ -78,7 +82,7 @@ fn give_back(folder: &DataFolder) -> Result<(), Failure> {
     let root = folder.root();
     let owner = fs::metadata(root).map_err(|e| Failure::while_doing(&root.display().to_string(), e))?;
     let no_link = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
-    for path in journals(root)?.into_iter().chain([root.join("server.lock")]).filter(|path| path.exists()) {
+    for path in paths.into_iter().filter(|path| path.exists()) {
         let give = || {
             // The folder's owner must not be given what a link of theirs leads to.
             let file = fs::File::options().read(true).custom_flags(no_link).open(&path)?;
@@ -92,7 +96,7 @@ fn give_back(folder: &DataFolder) -> Result<(), Failure> {
 }
 
 #[cfg(not(unix))]
-fn give_back(_folder: &DataFolder) -> Result<(), Failure> {
+pub(crate) fn give_back(_folder: &DataFolder, _paths: impl IntoIterator<Item = PathBuf>) -> Result<(), Failure> {
     Ok(())
 }
 
@@ -106,6 +110,8 @@ pub(crate) struct Report {
     /// Credentials that the database does not hold.
     unknown: Vec<String>,
     clashes: Vec<String>,
+    /// Last lines that say nothing.
+    remarks: Vec<String>,
     erased: usize,
     fresh_list: Option<i64>,
 }
@@ -136,6 +142,7 @@ impl Report {
         for words in &self.clashes {
             out::line(format_args!("WARNING: {words}"));
         }
+        self.remarks.iter().for_each(|words| out::line(format_args!("NOTE: {words}")));
         if let Some(list) = self.fresh_list {
             out::line(format_args!(
                 "The newest journal is lost: new badges go into status list {list}, so no index is given twice. What happened after the backup cannot be \
@@ -146,83 +153,6 @@ impl Report {
     }
 }
 
-/// Which journal a file is: the hash of its first line. None while it has none.
-fn name(path: &Path) -> Result<Option<[u8; 32]>, Failure> {
-    Ok(read(path, &[]).map_err(journal_failure)?.map(|reading| reading.position.journal))
-}
-
-fn journal_failure(error: ReadError) -> Failure {
-    match error {
-        ReadError::NotContinued { .. } => {
-            Failure::Words(format!("{error}. Give the whole one with --journal, or, where it is lost, say --journal-lost"))
-        }
-        error => Failure::Words(error.to_string()),
-    }
-}
-
-/// Lays given journals into the folder. One that the folder has an older state of takes its place; it must go on from there. Answers
-/// which of those in the folder no given one goes on from.
-pub(crate) fn take_journals(root: &Path, given: &[PathBuf], lost: bool) -> Result<Vec<PathBuf>, Failure> {
-    let mut own: Vec<(PathBuf, Option<[u8; 32]>)> = Vec::new();
-    for path in journals(root)? {
-        let name = name(&path)?;
-        own.push((path, name));
-    }
-    let signing = DataFolder::at(root).journal();
-    let mut left: Vec<PathBuf> = own.iter().filter(|(_, name)| name.is_some()).map(|(path, _)| path.clone()).collect();
-    for path in given {
-        let Some(found) = name(path)? else {
-            // Nothing was ever written down, here or there.
-            if path.exists() && own.iter().all(|(_, name)| name.is_none()) {
-                continue;
-            }
-            let what = if path.exists() { "has no line" } else { "does not exist" };
-            return Err(Failure::Words(format!("the journal {} {what}; name the newest journal", path.display())));
-        };
-        let place = match own.iter().find(|(_, name)| *name == Some(found)) {
-            Some((older, _)) => {
-                if !extends(path, older).map_err(|e| Failure::while_doing(&path.display().to_string(), e))? {
-                    return Err(Failure::Words(format!(
-                        "the journal {} is shorter than the one that is here already ({}), or was changed: it does not go on from there. \
-                         Bring the newest one; if it is lost, add --journal-lost",
-                        path.display(),
-                        older.display()
-                    )));
-                }
-                older.clone()
-            }
-            // Where no line was written yet, the first that is given is the one to go on with.
-            None if own.iter().all(|(path, name)| *path != signing || name.is_none()) && !lost => signing.clone(),
-            None => root.join("journal").join(format!("of-{}.jsonl", short(&found))),
-        };
-        let bytes = fs::read(path).map_err(|e| Failure::while_doing(&path.display().to_string(), e))?;
-        DataFolder::at(root).put_private(&place, &bytes)?;
-        own.retain(|(path, _)| *path != place);
-        left.retain(|path| *path != place);
-        own.push((place, Some(found)));
-    }
-    Ok(left)
-}
-
-fn short(name: &[u8; 32]) -> String {
-    hex(name).chars().take(16).collect()
-}
-
-/// What these journals say beyond what the database noted; and which of those it noted are not among them.
-fn news(paths: Vec<PathBuf>, known: &[JournalPosition], lost: bool) -> Result<(Vec<Reading>, Vec<JournalPosition>), Failure> {
-    let mut readings = Vec::new();
-    for path in paths {
-        let reading = match read(&path, known) {
-            // The part that is there is read as a whole: what follows is lost.
-            Err(ReadError::NotContinued { .. }) if lost => read(&path, &[]),
-            other => other,
-        };
-        readings.extend(reading.map_err(journal_failure)?);
-    }
-    let missing = known.iter().filter(|known| readings.iter().all(|reading| reading.position.journal != known.journal)).cloned().collect();
-    Ok((readings, missing))
-}
-
 fn facts_of(readings: Vec<Reading>) -> Vec<Fact> {
     let whole = readings.iter().all(|reading| reading.whole);
     let mut entries: Vec<Entry> = readings.into_iter().flat_map(|reading| reading.entries).collect();
@@ -230,8 +160,28 @@ fn facts_of(readings: Vec<Reading>) -> Vec<Fact> {
     facts(&entries, whole, &SystemChance)
 }
 
-/// Why nothing may be signed or mailed with this database and these journals; `None` when they agree, which is noted.
-pub(crate) async fn disagreement(store: &Store, issuer: IssuerId, folder: &DataFolder, at: UtcMillis) -> Result<Option<String>, Failure> {
+/// What a comparison of a database and its journals says.
+#[derive(Debug, Default)]
+pub(crate) struct Compared {
+    /// Why nothing may be signed or mailed with them; none when they agree, which is noted.
+    pub(crate) held: Option<String>,
+    /// Last lines that say nothing.
+    pub(crate) remarks: Vec<String>,
+}
+
+impl Compared {
+    fn held(words: String) -> Self {
+        Self { held: Some(words), remarks: Vec::new() }
+    }
+
+    /// For the log.
+    pub(crate) fn log_remarks(&self) {
+        self.remarks.iter().for_each(|words| tracing::warn!("{words}"));
+    }
+}
+
+/// Compares a database with its journals.
+pub(crate) async fn compare(store: &Store, issuer: IssuerId, folder: &DataFolder, at: UtcMillis) -> Result<Compared, Failure> {
     let known = store.read(JournalPositions {}).await?;
     let way_out = match store.is_alone() {
         true => "badges and mails wait, and no attempt is begun or closed. Stop the server, run `assay reconcile`, start it again",
@@ -244,15 +194,17 @@ pub(crate) async fn disagreement(store: &Store, issuer: IssuerId, folder: &DataF
     let own = if store.is_alone() { journals(folder.root())? } else { vec![folder.journal()] };
     let (readings, missing) = match news(own, &known, false) {
         Ok(news) => news,
-        Err(error) => return Ok(Some(format!("{error}: {way_out}"))),
+        Err(error) => return Ok(Compared::held(format!("{error}: {way_out}"))),
     };
     if let (true, Some(missing)) = (store.is_alone(), missing.first()) {
-        return Ok(Some(format!(
+        return Ok(Compared::held(format!(
             "the journal {} is not in {}: {way_out}",
             short(&missing.journal),
             folder.root().join("journal").display()
         )));
     }
+    let remarks = remarks(&readings);
+    let readings: Vec<Reading> = readings.into_iter().map(|(_, reading)| reading).collect();
     let positions = readings.iter().map(|reading| reading.position.clone()).collect();
     let facts = facts_of(readings);
     let mut unknown = 0;
@@ -261,10 +213,12 @@ pub(crate) async fn disagreement(store: &Store, issuer: IssuerId, folder: &DataF
         unknown += known.iter().filter(|known| !**known).count();
     }
     if unknown > 0 {
-        return Ok(Some(format!("the journal knows {unknown} things that the database does not, so the database was set back: {way_out}")));
+        return Ok(Compared::held(format!(
+            "the journal knows {unknown} things that the database does not, so the database was set back: {way_out}"
+        )));
     }
     store.run(NoteJournals { positions, all: false }).await?;
-    Ok(None)
+    Ok(Compared { held: None, remarks })
 }
 
 /// Makes good whatever the folder's journals know and the database does not. All the journals there are must be there.
@@ -277,13 +231,15 @@ pub(crate) async fn reconcile(here: &Beside, lost: bool, action: &str) -> Result
             "the database knows {} journals, and {} of them are not here, such as {}; of several nodes gather all on this one, and give each with \
              --journal; where one is lost, --journal-lost",
             known.len(),
-            known.iter().filter(|known| readings.iter().all(|reading| reading.position.journal != known.journal)).count(),
+            known.iter().filter(|known| readings.iter().all(|(_, reading)| reading.position.journal != known.journal)).count(),
             short(&missing.journal)
         )));
     }
+    let mut report = Report { remarks: remarks(&readings), ..Report::default() };
+    let readings: Vec<Reading> = readings.into_iter().map(|(_, reading)| reading).collect();
     let mut positions: Vec<JournalPosition> = readings.iter().map(|reading| reading.position.clone()).collect();
-    let facts = facts_of(readings);
-    let mut report = Report::default();
+    let mut facts = facts_of(readings);
+    keep_links(folder, &mut facts)?;
     for some in facts.chunks(FACTS) {
         let settled = store.run(Reconcile { issuer: *issuer, facts: some.to_vec(), at: *at }).await?;
         for (fact, settled) in some.iter().zip(settled) {
@@ -318,19 +274,53 @@ pub(crate) async fn reconcile(here: &Beside, lost: bool, action: &str) -> Result
     Ok(report)
 }
 
-/// The part of a journal that is there is kept to be read; a new one is begun, so that the lost rest would still fit when it is found.
-fn set_aside(folder: &DataFolder) -> Result<(), Failure> {
-    let signing = folder.journal();
-    if let Some(found) = name(&signing)? {
-        let aside = folder.root().join("journal").join(format!("of-{}.jsonl", short(&found)));
-        fs::rename(&signing, &aside).map_err(|e| Failure::while_doing(&aside.display().to_string(), e))?;
+/// A journal of another installation would spend status indexes here, and be asked for ever after.
+async fn refuse_strangers(here: &Beside, given: &[PathBuf]) -> Result<(), Failure> {
+    let mut own: Vec<[u8; 32]> = here.store.read(JournalPositions {}).await?.into_iter().map(|known| known.journal).collect();
+    for path in journals(here.folder.root())? {
+        own.extend(journals::name(&path)?);
+    }
+    for path in given {
+        let Some(reading) = read(path, &[]).map_err(journals::failure)? else { continue };
+        if own.is_empty() || own.contains(&reading.position.journal) {
+            continue;
+        }
+        let mut known = false;
+        for some in facts_of(vec![reading]).chunks(FACTS) {
+            known = known || here.store.read(KnowsAny { issuer: here.issuer, facts: some.to_vec() }).await?;
+        }
+        if !known {
+            return Err(Failure::Words(format!(
+                "the journal {} is another installation's: this database knows neither it nor anybody in it. Name this installation's newest one. If \
+                 it is a node's of this installation whose people all came after the database was set back, add --strangers",
+                path.display()
+            )));
+        }
     }
     Ok(())
 }
 
+/// An award that is made again keeps its link.
+fn keep_links(folder: &DataFolder, facts: &mut [Fact]) -> Result<(), Failure> {
+    for fact in facts {
+        if let Fact::Closed(closed) = fact
+            && let Some(award) = closed.award
+        {
+            closed.badge_id = Secret128::of_badge(&server_secret(folder)?, award);
+        }
+    }
+    Ok(())
+}
+
+fn server_secret(folder: &DataFolder) -> Result<[u8; 32], Failure> {
+    let missing =
+        || Failure::Words(format!("{}/keys/server.secret is missing: bring it back from a backup first", folder.root().display()));
+    folder.kept_secret(keys::SECRET)?.ok_or_else(missing)
+}
+
 async fn erase(here: &Beside, learner: Learner, at: UtcMillis, report: &mut Report) -> Result<(), Failure> {
     let Some(address) = here.store.read(WhereToMail { learner }).await? else { return Ok(()) };
-    let secret = here.folder.secret("server.secret", &SystemChance)?;
+    let secret = server_secret(&here.folder)?;
     let act = Act { row: RowId::random(&SystemChance), actor: "the journal".to_owned(), at };
     here.store.run(Erase { learner, address_mac: address_mac(&secret, &address), act }).await?;
     report.erased += 1;

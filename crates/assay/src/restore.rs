@@ -17,8 +17,9 @@ use crate::{
     beside::Where,
     failure::Failure,
     folder::{DataFolder, RESTORING},
+    journals::take_journals,
     out, progress,
-    reconcile::{Report, reconcile, take_journals},
+    reconcile::{Report, reconcile},
 };
 
 #[derive(clap::Args)]

@@ -222,7 +222,8 @@ impl Seeding<'_> {
     async fn submit(&self, learner: Learner, attempt: AttemptId, at: UtcMillis) -> Result<(), Failure> {
         let chance = self.chance;
         let jobs = [(); 3].map(|()| JobId::random(chance));
-        let submit = Submit { learner, attempt, award: AwardId::random(chance), badge_id: Secret128::random(chance), jobs, at };
+        let award = AwardId::random(chance);
+        let submit = Submit { learner, attempt, award, badge_id: Secret128::of_badge(self.secret, award), jobs, at };
         self.store.run(submit).await?;
         Ok(())
     }
@@ -249,6 +250,7 @@ mod tests {
         let current = server::publish(&store, issuer, std::slice::from_ref(&pack), &SystemChance, &*clock).await.unwrap().offered.remove(0);
         let outbox = Arc::new(Outbox::default());
         let worker = Worker::new(WorkerParts {
+            secret: [7; 32],
             store: store.clone(),
             clock,
             chance: Arc::new(SystemChance),

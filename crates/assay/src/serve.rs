@@ -3,14 +3,10 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use assay_badge::{Issuer, KeyHistory, did_web};
-use assay_core::{Chance, Clock, chance::keyed_seed, clock::WatchedClock, ids::IssuerId};
+use assay_core::{Chance, Clock, clock::WatchedClock, ids::IssuerId};
 use assay_jobs::{FileJournal, Mailer, SmtpMailer, WorkerParts};
 use assay_pack::Pack;
-use assay_store::{
-    Bell, Store,
-    commands::{Agree, AgreeAnew, EnsureIssuer},
-    queries::IsHalfFilled,
-};
+use assay_store::{Bell, commands::EnsureIssuer, queries::IsHalfFilled};
 use assay_web::{App, Limits, Parts};
 
 use crate::{
@@ -19,7 +15,7 @@ use crate::{
     failure::Failure,
     figures::Figures,
     folder::DataFolder,
-    logging, manager, packs, progress, reconcile,
+    keys, logging, manager, packs, progress, reconcile,
     server::{self, Serving},
     settings::{Settings, SettingsError},
     system::{SystemChance, SystemClock, timestamp},
@@ -55,16 +51,19 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         None => None,
     };
     let (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>) = (Arc::new(WatchedClock::new(SystemClock)), Arc::new(SystemChance));
-    let issuer = Arc::new(issuer(&settings, &folder, &*chance, &*clock)?);
-    let secret = folder.secret("server.secret", &*chance)?;
     let store = settings.open_store(&folder).await?;
     if store.read(IsHalfFilled {}).await? {
         return Err(Failure::half_filled());
     }
-    same_as_the_others(&store, &secret, &issuer).await?;
     let ensure = EnsureIssuer { slug: settings.issuer_slug.clone(), id: IssuerId::random(&*chance), at: clock.now() };
     let issuer_id = store.run(ensure).await?;
-    let held = reconcile::disagreement(&store, issuer_id, &folder, clock.now()).await?;
+    let kept = history(&settings, &folder)?;
+    let keys = keys::take(&folder, &settings.issuer_slug, &store, issuer_id, &*chance).await?;
+    let issuer = Arc::new(issuer(&settings, &folder, kept, keys.seed, &*clock)?);
+    keys::agree(&store, &keys).await?;
+    let compared = reconcile::compare(&store, issuer_id, &folder, clock.now()).await?;
+    compared.log_remarks();
+    let held = compared.held;
     let spinner = progress::spinner("Publishing the programmes");
     let programmes = server::publish(&store, issuer_id, &packs, &*chance, &*clock).await?;
     spinner.finish_and_clear();
@@ -74,6 +73,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let mailer: Arc<dyn Mailer> = Arc::new(mailer);
     let bell = Arc::new(Bell::default());
     let worker = WorkerParts {
+        secret: keys.secret,
         store: store.clone(),
         clock: Arc::clone(&clock),
         chance: Arc::clone(&chance),
@@ -89,7 +89,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         chance,
         issuer,
         issuer_id,
-        secret,
+        secret: keys.secret,
         settings: assay_web::Settings {
             base_url: settings.public_url.clone(),
             issuer_name: settings.issuer_name.clone(),
@@ -112,34 +112,6 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Nodes of one installation draw forms and sign with the same secrets: one that has others would spoil what the rest does.
-async fn same_as_the_others(store: &Store, secret: &[u8; 32], issuer: &Issuer) -> Result<(), Failure> {
-    let hash = |bytes: &[u8]| keyed_seed(secret, &[b"node", bytes]).to_vec();
-    for (name, file, own) in
-        [("server.secret", "keys/server.secret", hash(&[])), ("signing.key", "keys/signing.key", hash(issuer.method().as_bytes()))]
-    {
-        // The embedded database belongs to this folder, and a signing key may be changed there.
-        if store.is_alone() {
-            continue;
-        }
-        let agreed = store.run(Agree { name, value: own.clone() }).await?;
-        if agreed == own {
-            continue;
-        }
-        // A key that this folder had before today's: it was changed here, by whoever stopped the other nodes for it.
-        let before = issuer.history.keys.iter().take_while(|key| key.verification_method != issuer.method());
-        let changed_here = name == "signing.key" && before.into_iter().any(|key| hash(key.verification_method.as_bytes()) == agreed);
-        if changed_here && store.run(AgreeAnew { name, from: agreed, value: own }).await? {
-            tracing::warn!("the signing key was changed on this node: the others need a copy of this folder `keys` before they start");
-        } else {
-            return Err(Failure::Words(format!(
-                "the other nodes of this installation have another {file}: copy the folder `keys` from one of them, or name another database"
-            )));
-        }
-    }
-    Ok(())
-}
-
 /// The programmes, with the settings' entry rules in them.
 fn load_packs(settings: &Settings, args: &Args) -> Result<Vec<Pack>, Failure> {
     let mut packs = settings.packs.iter().map(|folder| packs::load(folder)).collect::<Result<Vec<Pack>, _>>()?;
@@ -158,11 +130,9 @@ fn load_packs(settings: &Settings, args: &Args) -> Result<Vec<Pack>, Failure> {
     Ok(packs)
 }
 
-/// The issuer with its key of today and its whole history. The history is written before anything is signed with a new key.
-fn issuer(settings: &Settings, folder: &DataFolder, chance: &dyn Chance, clock: &dyn Clock) -> Result<Issuer, Failure> {
-    let seed = folder.secret("signing.key", chance)?;
-    let kept = folder.history(HISTORY)?;
-    let wanted = did_web(&settings.host);
+/// The key history that is kept, which must be this address's.
+fn history(settings: &Settings, folder: &DataFolder) -> Result<Option<KeyHistory>, Failure> {
+    let (kept, wanted) = (folder.history(HISTORY)?, did_web(&settings.host));
     if let Some(other) = kept.as_ref().filter(|history| history.issuer != wanted) {
         return Err(Failure::Words(format!(
             "the badges of this data folder were signed by {}, and `public_url` now stands for {wanted}: they could no longer be verified. \
@@ -170,6 +140,17 @@ fn issuer(settings: &Settings, folder: &DataFolder, chance: &dyn Chance, clock: 
             other.issuer
         )));
     }
+    Ok(kept)
+}
+
+/// The issuer with its key of today and its whole history. The history is written before anything is signed with a new key.
+fn issuer(
+    settings: &Settings,
+    folder: &DataFolder,
+    kept: Option<KeyHistory>,
+    seed: [u8; 32],
+    clock: &dyn Clock,
+) -> Result<Issuer, Failure> {
     let before = kept.clone();
     let history = kept.map_or_else(
         || Issuer::new_history(&settings.issuer_name, &settings.host),

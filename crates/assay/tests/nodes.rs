@@ -86,7 +86,14 @@ fn two_nodes_are_one_server() {
     let stranger = node(root.path(), "stranger", &database, free_port(), public, smtp);
     let (status, words) = said(&assay(["serve", "--config", stranger.to_str().unwrap()]));
     assert_eq!(status, 1);
-    assert!(words.contains("another keys/server.secret") && words.contains("copy the folder"), "{words}");
+    assert!(words.contains("keys/server.secret is missing") && words.contains("copy the folder"), "{words}");
+
+    for name in ["signing.key", "server.secret"] {
+        fs::write(keys("stranger").join(name), [7; 32]).unwrap();
+        fs::set_permissions(keys("stranger").join(name), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let (status, words) = said(&assay(["serve", "--config", stranger.to_str().unwrap()]));
+    assert!(status == 1 && words.contains("another keys/server.secret") && words.contains("another keys/signing.key"), "{words}");
 
     let url = format!("http://127.0.0.1:{public}");
     wait_for("both nodes", || (0..4).all(|_| Browser::new().get(&format!("{url}/healthz")).is_ok_and(|p| p.status == 200)).then_some(()));
@@ -153,10 +160,14 @@ fn two_nodes_are_one_server() {
     let statuses: Vec<u16> = [0, 1, 0, 1].map(|n: usize| ask(ports[n]).unwrap().status).to_vec();
     assert_eq!(statuses, [200, 200, 200, 429]);
     assert_eq!(first_node.terminate().code(), Some(0));
-    assert_eq!(second_node.terminate().code(), Some(0));
 
-    // Another signing key: it is changed on one node, and the others need a copy.
-    fs::remove_file(keys("first").join("signing.key")).unwrap();
+    // Another signing key: it is changed on one node when none runs, and the others need a copy.
+    let rotate = ["rotate", "signing.key", "--config", first.to_str().unwrap()];
+    let (status, words) = said(&assay(rotate));
+    assert!(status == 1 && words.contains("stop"), "{words}");
+    assert_eq!(second_node.terminate().code(), Some(0));
+    let (status, words) = said(&assay(rotate));
+    assert!(status == 0 && words.contains("Copy the whole folder"), "{words}");
     let first_node = start(&first);
     let (status, words) = said(&assay(["serve", "--config", second.to_str().unwrap()]));
     assert_eq!(status, 1);

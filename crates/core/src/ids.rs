@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Chance;
+use crate::{Chance, chance::keyed_seed};
 
 macro_rules! uuid_id {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
@@ -71,7 +71,17 @@ impl Secret128 {
 
     /// A new one.
     pub fn random(chance: &dyn Chance) -> Self {
-        let bits = u128::from_be_bytes(chance.bytes());
+        Self::of_bits(u128::from_be_bytes(chance.bytes()))
+    }
+
+    /// The public id of an award's badge. It follows from the award and the server's secret: an award that a restore makes again keeps its
+    /// link, and no journal has to hold it.
+    pub fn of_badge(secret: &[u8; 32], award: AwardId) -> Self {
+        let mac = keyed_seed(secret, &[b"badge", award.0.as_bytes()]);
+        Self::of_bits(mac.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte)))
+    }
+
+    fn of_bits(bits: u128) -> Self {
         let char_at = |i: u32| char::from(Self::ALPHABET[(bits >> (5 * i) & 31) as usize]);
         Self((0..26).map(char_at).collect())
     }
@@ -104,6 +114,10 @@ mod tests {
         let secret = Secret128::random(&SeededChance::new([7; 32]));
         assert_eq!(secret.as_str().len(), 26);
         assert_eq!(Secret128::parse(secret.as_str()), Some(secret));
+        let award = |n| AwardId(Uuid::from_u128(n));
+        assert_eq!(Secret128::of_badge(&[1; 32], award(1)), Secret128::of_badge(&[1; 32], award(1)));
+        assert_ne!(Secret128::of_badge(&[1; 32], award(1)), Secret128::of_badge(&[1; 32], award(2)));
+        assert_ne!(Secret128::of_badge(&[1; 32], award(1)), Secret128::of_badge(&[2; 32], award(1)));
         assert_eq!(Secret128::parse("short"), None);
         assert_eq!(Secret128::parse("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), None);
     }

@@ -18,7 +18,7 @@ use assay_store::{commands::JournalPosition, queries::RevokedBy};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use reading::{ReadError, Reading, extends, facts, read};
+pub use reading::{LeftOut, ReadError, Reading, extends, facts, read};
 
 mod reading;
 
@@ -168,12 +168,13 @@ impl FileJournal {
         let mut before = last_line(&mut file)?;
         let is_new = before.is_empty();
         // A line cut short by a power loss is ended here, so that it harms no other.
-        let mut text = String::from(if before.ends_with('\n') || is_new { "" } else { "\n" });
+        let mut text = String::from(if before.ends_with(b"\n") || is_new { "" } else { "\n" });
         for entry in entries {
             let mut line = serde_json::to_value(entry)?;
-            line["before"] = hex(&Sha256::digest(before.as_bytes())).into();
-            before = format!("{line}\n");
-            text.push_str(&before);
+            line["before"] = hex(&Sha256::digest(&before)).into();
+            let line = format!("{line}\n");
+            text.push_str(&line);
+            before = line.into_bytes();
         }
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
@@ -209,9 +210,9 @@ fn sync_folder(file: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// The file's last line, with its line end if it has one.
-fn last_line(file: &mut File) -> std::io::Result<String> {
-    Ok(String::from_utf8_lossy(&tail(file)?).split_inclusive('\n').next_back().unwrap_or_default().to_owned())
+/// The file's last line, with its line end if it has one. What a power cut left may be no text.
+fn last_line(file: &mut File) -> std::io::Result<Vec<u8>> {
+    Ok(tail(file)?.split_inclusive(|&byte| byte == b'\n').next_back().unwrap_or_default().to_vec())
 }
 
 /// Longer than any line.
@@ -277,6 +278,38 @@ mod tests {
         assert_eq!(lines.len(), 4);
         let last: serde_json::Value = serde_json::from_str(lines[3]).unwrap();
         assert_eq!(last["before"], hex(&Sha256::digest(lines[2].as_bytes())));
+    }
+
+    #[test]
+    fn a_last_line_that_says_nothing_is_named_and_rubbish_before_the_last_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("signing.jsonl");
+        let journal = FileJournal::new(&path);
+        let line = |at| Entry { at: UtcMillis(at), event: Event::Erased { person: PersonId(uuid::Uuid::nil()) } };
+        journal.append_all(&[line(1), line(2)]).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let known = read(&path, &[]).unwrap().unwrap();
+        assert_eq!(known.left_out, None);
+        for (rest, cut_short) in [(&b"{\"at\":3,\"ev"[..], true), (b"\0\xff\0", false), (b"\xfe rubbish\n", false), (b"{\"at\":3,\n", true)]
+        {
+            std::fs::write(&path, [&whole[..], rest].concat()).unwrap();
+            // From the beginning, and from where a database knows it.
+            for from in [&[][..], std::slice::from_ref(&known.position)] {
+                let reading = read(&path, from).unwrap().unwrap();
+                assert_eq!(reading.left_out, Some(LeftOut { line: 3, cut_short }), "{rest:?}");
+                assert_eq!(reading.position, known.position);
+            }
+            journal.append(&line(4)).unwrap();
+            let reading = read(&path, &[]).unwrap().unwrap();
+            assert_eq!((reading.entries.len(), reading.left_out), (3, None), "a line that follows from it says that it was so");
+        }
+        // What was a line once.
+        for rest in [&b"rubbish\nrubbish\n"[..], b"rubbish\n{\"at\":3,\n", &[b"rubbish\n", &whole[..]].concat()] {
+            std::fs::write(&path, [&whole[..], rest].concat()).unwrap();
+            assert!(matches!(read(&path, &[]), Err(ReadError::Broken { line: 4, .. })), "{rest:?}");
+        }
+        std::fs::write(&path, [&whole[..], b"{\"at\n{\"at\":3\n"].concat()).unwrap();
+        assert_eq!(read(&path, &[]).unwrap().unwrap().left_out, Some(LeftOut { line: 4, cut_short: true }), "two power cuts");
     }
 
     #[test]

@@ -21,6 +21,6 @@ mod revoked;
 mod vitals;
 mod worker;
 
-pub use journal::{Entry, Event, FileJournal, Journal, JournalError, ReadError, Reading, Signing, extends, facts, read};
+pub use journal::{Entry, Event, FileJournal, Journal, JournalError, LeftOut, ReadError, Reading, Signing, extends, facts, read};
 pub use mail::{MailError, Mailer, Outbox, Sending, SmtpMailer};
 pub use worker::{Worker, WorkerParts};

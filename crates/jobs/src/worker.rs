@@ -41,6 +41,8 @@ pub struct WorkerParts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub chance: Arc<dyn Chance>,
+    /// The server's secret, which the links of badges follow from.
+    pub secret: [u8; 32],
     /// Who signs.
     pub issuer: Arc<Issuer>,
     /// How people reach the issuer; may be empty.
@@ -476,7 +478,9 @@ impl Worker {
         for (learner, attempt, _) in self.parts.store.read(Overdue { at: now }).await? {
             let chance = &*self.parts.chance;
             let jobs = [(); 3].map(|()| JobId::random(chance));
-            let submit = Submit { learner, attempt, award: AwardId::random(chance), badge_id: Secret128::random(chance), jobs, at: now };
+            let award = AwardId::random(chance);
+            let badge_id = Secret128::of_badge(&self.parts.secret, award);
+            let submit = Submit { learner, attempt, award, badge_id, jobs, at: now };
             if let Err(error) = self.parts.store.run(submit).await {
                 // One attempt that cannot be closed must not keep the others open.
                 tracing::error!(%attempt, %error, "an attempt whose time ran out could not be closed");

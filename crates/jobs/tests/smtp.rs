@@ -90,6 +90,7 @@ async fn room(port: u16) -> Room {
     let chance: Arc<dyn Chance> = Arc::new(SeededChance::new([5; 32]));
     let from = jiff::Timestamp::from_millisecond(START.0).unwrap();
     let worker = Worker::new(WorkerParts {
+        secret: [1; 32],
         store: world.store.clone(),
         clock: Arc::new(clock.clone()),
         chance,

@@ -97,7 +97,7 @@ pub struct Closed {
     pub outcome: Option<Outcome>,
     /// The award it earned.
     pub award: Option<AwardId>,
-    /// Public id for a badge, should the award have to be made again: the old one stands nowhere.
+    /// Public id for a badge, should the award have to be made again: whoever makes it good puts the one here that it had.
     pub badge_id: Secret128,
     /// Ids for jobs that may be queued.
     pub jobs: [JobId; 2],

@@ -259,6 +259,14 @@ queries! {
         at: UtcMillis,
     }
 
+    /// Whether any of these facts is about a person, an award or a mail that this database holds.
+    KnowsAny -> bool {
+        /// The issuer.
+        issuer: IssuerId,
+        /// What a journal says.
+        facts: Vec<Fact>,
+    }
+
     /// How far journals are known here.
     JournalPositions -> Vec<JournalPosition> {}
 

@@ -101,7 +101,18 @@ impl House {
         Self::over(root, None).await
     }
 
+    /// A new one whose people have other ids, over the embedded engine.
+    pub async fn another(root: &Path, seed: u8) -> Self {
+        Self::with_keys(root);
+        Self::open(root, None, seed, &[]).await
+    }
+
     async fn over(root: &Path, url: Option<String>) -> Self {
+        Self::with_keys(root);
+        Self::open(root, url, 1, &[]).await
+    }
+
+    fn with_keys(root: &Path) {
         for folder in ["keys", "journal"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
@@ -110,7 +121,6 @@ impl House {
             Command::new("chmod").arg("600").arg(root.join(name)).status().unwrap();
         }
         fs::write(root.join("issuer"), format!("{SLUG}\n")).unwrap();
-        Self::open(root, url, 1, &[]).await
     }
 
     /// Opens it, as a server would: with a worker that wishes for these indexes.
@@ -135,6 +145,7 @@ impl House {
         let signer = Arc::new(Issuer::demonstration("House", BASE, SEED, from));
         fs::write(root.join("issuer-keys.json"), serde_json::to_string(&signer.history).unwrap()).unwrap();
         let worker = Worker::new(WorkerParts {
+            secret: SECRET,
             store: store.clone(),
             clock: Arc::new(clock.clone()),
             chance: chance.clone(),
@@ -223,7 +234,8 @@ impl House {
         }
         let chance = &*self.chance;
         let jobs = [(); 3].map(|()| JobId::random(chance));
-        let (award, badge_id, at) = (AwardId::random(chance), Secret128::random(chance), self.clock.now());
+        let (award, at) = (AwardId::random(chance), self.clock.now());
+        let badge_id = Secret128::of_badge(&SECRET, award);
         let submitted = self.store.run(Submit { learner, attempt, award, badge_id, jobs, at }).await.unwrap().unwrap();
         assert_eq!(submitted.outcome.passed, pass);
     }

@@ -36,7 +36,7 @@ pub enum ReadError {
     Broken {
         /// Which.
         path: String,
-        /// Counted from where reading began.
+        /// Counted from 1.
         line: u64,
     },
     /// A whole line that this program does not know.
@@ -46,7 +46,7 @@ pub enum ReadError {
     Unknown {
         /// Which.
         path: String,
-        /// Counted from where reading began.
+        /// Counted from 1.
         line: u64,
         /// What is wrong.
         reason: String,
@@ -68,6 +68,17 @@ pub struct Reading {
     pub whole: bool,
     /// Its lines, without those that were cut short.
     pub entries: Vec<Entry>,
+    /// Its last line, where it cannot be read; what comes before it is whole.
+    pub left_out: Option<LeftOut>,
+}
+
+/// A last line that says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Counted from 1.
+    pub line: u64,
+    /// Whether it ends too early, as a line does that was being written; else it is rubbish.
+    pub cut_short: bool,
 }
 
 /// The part of a line that holds the chain together.
@@ -99,33 +110,65 @@ pub fn read(path: &Path, from: &[JournalPosition]) -> Result<Option<Reading>, Re
         Some(known) => line_before(&mut file, known).map_err(system)?.ok_or_else(|| ReadError::NotContinued { path: shown() })?,
         None => Vec::new(),
     };
-    let mut length = known.map_or(0, |known| u64::try_from(known.length).unwrap_or(0));
-    file.seek(SeekFrom::Start(length)).map_err(system)?;
+    let start = known.map_or(0, |known| u64::try_from(known.length).unwrap_or(0));
+    let mut number = lines_before(&mut file, start).map_err(system)?;
+    file.seek(SeekFrom::Start(start)).map_err(system)?;
     let mut reader = BufReader::with_capacity(1 << 16, file);
-    let (mut entries, mut number, mut line) = (Vec::new(), 0, Vec::new());
+    let (mut entries, mut line, mut length) = (Vec::new(), Vec::new(), start);
+    // How far it can be read, with the hash of the line there; and the line after that, if it says nothing.
+    let (mut end, mut left_out) = ((start, Sha256::digest(&before).into()), None);
     loop {
         line.clear();
         reader.read_until(b'\n', &mut line).map_err(system)?;
-        // The last may still be in writing, or was cut short.
-        if !line.ends_with(b"\n") {
+        if line.is_empty() {
             break;
         }
         number += 1;
-        if let Ok(link) = serde_json::from_slice::<Link>(&line) {
-            // A line that was cut short has got its end from the next.
-            let ended = before.strip_suffix(b"\n").unwrap_or(&before);
-            if ![&before[..], ended].iter().any(|before| hex(&Sha256::digest(before)) == link.before) {
-                return Err(ReadError::Broken { path: shown(), line: number });
-            }
-            let entry = serde_json::from_slice::<Entry>(&line);
-            entries.push(entry.map_err(|e| ReadError::Unknown { path: shown(), line: number, reason: e.to_string() })?);
+        // The last may still be in writing, or was cut short.
+        if !line.ends_with(b"\n") {
+            left_out = Some(LeftOut { line: number, cut_short: is_cut_short(&line) });
+            break;
         }
         length += line.len() as u64;
+        match serde_json::from_slice::<Link>(&line) {
+            Ok(link) => {
+                // A line that was cut short has got its end from the next.
+                let ended = before.strip_suffix(b"\n").unwrap_or(&before);
+                if ![&before[..], ended].iter().any(|before| hex(&Sha256::digest(before)) == link.before) {
+                    return Err(ReadError::Broken { path: shown(), line: number });
+                }
+                let entry = serde_json::from_slice::<Entry>(&line);
+                entries.push(entry.map_err(|e| ReadError::Unknown { path: shown(), line: number, reason: e.to_string() })?);
+                left_out = None;
+            }
+            // Power cuts one after the other cut one line each; rubbish that no line follows from was a line once.
+            Err(_) if left_out.is_some_and(|before: LeftOut| !before.cut_short) => {
+                return Err(ReadError::Broken { path: shown(), line: number });
+            }
+            Err(_) => left_out = Some(LeftOut { line: number, cut_short: is_cut_short(line.trim_ascii_end()) }),
+        }
+        if left_out.is_none() || end.0 == 0 {
+            end = (length, Sha256::digest(&line).into());
+        }
         std::mem::swap(&mut before, &mut line);
     }
-    let position =
-        JournalPosition { journal, length: i64::try_from(length).unwrap_or(i64::MAX), last_sha256: Sha256::digest(&before).into() };
-    Ok(Some(Reading { position, whole: known.is_none(), entries }))
+    let position = JournalPosition { journal, length: i64::try_from(end.0).unwrap_or(i64::MAX), last_sha256: end.1 };
+    Ok(Some(Reading { position, whole: known.is_none(), entries, left_out }))
+}
+
+/// Whether these bytes are the beginning of a line.
+fn is_cut_short(line: &[u8]) -> bool {
+    serde_json::from_slice::<Link>(line).map_or_else(|error| error.is_eof(), |_| true)
+}
+
+fn lines_before(file: &mut File, end: u64) -> io::Result<u64> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut reader = BufReader::with_capacity(1 << 16, file.take(end));
+    let mut lines = 0;
+    while reader.skip_until(b'\n')? > 0 {
+        lines += 1;
+    }
+    Ok(lines)
 }
 
 /// The line that ends at a position, if it is the one that was noted.

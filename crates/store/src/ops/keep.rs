@@ -19,11 +19,18 @@ use crate::{
     commands::{
         BeginList, Closed, Fact, FinishLines, FinishMail, JournalPosition, NewJob, NoteJournals, Reconcile, RevocationWritten, Settled,
     },
-    queries::{Compare, IsHalfFilled, JournalPositions, NewestKey},
+    queries::{Compare, IsHalfFilled, JournalPositions, KnowsAny, NewestKey},
 };
 
 /// Days after which jobs that are done are forgotten, less one: older mails say nothing about what a database knows.
 const MAILS_KNOWN_DAYS: i64 = 29;
+
+/// Whether anything is found.
+macro_rules! is_there {
+    ($conn:expr, $query:expr) => {
+        $query.fetch_optional(&mut *$conn).await?.is_some()
+    };
+}
 
 /// Queues a line for the journal in the caller's transaction; `id` is one that no other job has.
 pub(super) async fn owe(conn: &mut Conn, issuer: IssuerId, id: Uuid, name: String, at: UtcMillis, line: &Value) -> Result<(), StoreError> {
@@ -173,6 +180,28 @@ impl Apply<Conn> for Compare {
     }
 }
 
+impl Apply<Conn> for KnowsAny {
+    type Out = bool;
+
+    async fn apply(&self, conn: &mut Conn) -> Result<bool, StoreError> {
+        for fact in &self.facts {
+            let known = match fact {
+                Fact::Mailed { mail, .. } => is_there!(conn, query(MAIL).bind(mail.0)),
+                Fact::Closed(closed) => is_there!(conn, query(PERSON).bind(closed.person.0).bind(self.issuer.0)),
+                Fact::Erased { person, .. } => is_there!(conn, query(PERSON).bind(person.0).bind(self.issuer.0)),
+                Fact::Used { award, .. } | Fact::Revoked { award, .. } | Fact::Replaced { award, .. } => {
+                    standing(conn, self.issuer, *award).await?.is_some()
+                }
+                Fact::FreshList { .. } => false,
+            };
+            if known {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
 impl Apply<Conn> for Reconcile {
     type Out = Vec<Settled>;
 
@@ -189,6 +218,7 @@ impl Apply<Conn> for Reconcile {
     }
 }
 
+const MAIL: &str = "SELECT 1 FROM jobs WHERE job_id = $1";
 const MAIL_DONE: &str = "SELECT 1 FROM jobs WHERE job_id = $1 AND done_at IS NOT NULL";
 const NAMED_MAIL_DONE: &str = "SELECT 1 FROM jobs WHERE kind = 'mail' AND dedup = $1 AND done_at IS NOT NULL";
 const MAIL_OPEN: &str = "SELECT 1 FROM jobs WHERE job_id = $1 AND done_at IS NULL";
@@ -201,13 +231,6 @@ const INDEX_HOLDER: &str =
 const SPENT: &str = "SELECT revoked_at FROM spent_indexes WHERE issuer_id = $1 AND status_list = $2 AND status_index = $3";
 const CREDENTIAL: &str = "SELECT revoked_at FROM credentials WHERE person_id = $1 AND award_id = $2 AND kind = 'ob3' AND revision = $3";
 const AWARD: &str = "SELECT person_id, badge_id, revision, revoked_at, withdrawn_at FROM awards WHERE award_id = $1 AND issuer_id = $2";
-
-/// Whether anything is found.
-macro_rules! is_there {
-    ($conn:expr, $query:expr) => {
-        $query.fetch_optional(&mut *$conn).await?.is_some()
-    };
-}
 
 async fn is_known(conn: &mut Conn, issuer: IssuerId, fact: &Fact, now: UtcMillis) -> Result<bool, StoreError> {
     Ok(match fact {
@@ -440,6 +463,7 @@ pub(super) const STATEMENTS: &[&[&str]] = &[&[
     MARK,
     NEWEST_KEY,
     BEGIN_LIST,
+    MAIL,
     MAIL_DONE,
     NAMED_MAIL_DONE,
     MAIL_OPEN,

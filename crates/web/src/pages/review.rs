@@ -107,14 +107,9 @@ pub(crate) async fn close(app: &App, who: &SignedIn, id: AttemptId) -> Result<()
     )?;
     let chance = &*app.chance;
     let jobs = [(); 3].map(|()| JobId::random(chance));
-    let submit = Submit {
-        learner: who.0.learner,
-        attempt: id,
-        award: AwardId::random(chance),
-        badge_id: Secret128::random(chance),
-        jobs,
-        at: app.now(),
-    };
+    let award = AwardId::random(chance);
+    let submit =
+        Submit { learner: who.0.learner, attempt: id, award, badge_id: Secret128::of_badge(&app.secret, award), jobs, at: app.now() };
     app.store.run(submit).await?.ok_or_else(Fault::not_found)?;
     app.bell.ring();
     Ok(())

@@ -148,6 +148,7 @@ impl Server {
         let journal = world.folder.path().join("signing.jsonl");
         let bell = Arc::new(Bell::default());
         let worker = Worker::new(WorkerParts {
+            secret: [9; 32],
             store: world.store.clone(),
             clock: Arc::clone(&told),
             chance,
