@@ -28,6 +28,8 @@ use assay_store::{
     queries::{Badge, BadgesOf, Pool, QuestionOf},
 };
 
+pub mod journal;
+
 pub const SECRET: [u8; 32] = [9; 32];
 const SEED: [u8; 32] = [3; 32];
 const BASE: &str = "http://127.0.0.1:1";
@@ -258,6 +260,11 @@ impl House {
     pub fn journal(&self) -> PathBuf {
         self.root.join("journal/signing.jsonl")
     }
+}
+
+/// A path as a command is told it.
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
 }
 
 pub fn address(name: &str) -> String {

@@ -1,0 +1,165 @@
+//! A database that was set back: whoever knows more than it does signs, mails, begins and closes nothing, until the two are reconciled.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod house;
+mod running;
+
+use std::fs;
+
+use assay_store::{
+    commands::{JournalPosition, NoteJournals},
+    queries::{AttemptOf, JournalPositions},
+};
+use house::{House, assay, done, journal::lines, text};
+use running::{Browser, Server, begin, readiness, signed_in, wait_for};
+use serde_json::Value;
+
+#[test]
+fn a_server_whose_journal_knows_more_than_its_database_signs_and_mails_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let demo = ["demo", "--listen", "127.0.0.1:0", "--data", text(&data)];
+    assert_eq!(Server::start(demo).terminate().code(), Some(0));
+    // Somebody copies the folder back by hand: the database of yesterday under the journal of today.
+    fs::copy(data.join("assay.db"), folder.path().join("yesterday.db")).unwrap();
+    let server = Server::start(demo);
+    assert_eq!(readiness(&server)["checks"]["journal"], "ok");
+    let mut browser = signed_in(&server.url, "early@example.org");
+    let attempt = begin(&mut browser, &server.url, "Early");
+    assert_eq!(browser.post(&format!("{}{attempt}/submit", server.url), &[("confirm", "yes")]).unwrap().status, 303);
+    let closed = |line: &Value| line["event"] == "closed" && line["outcome"]["right"] == 0;
+    wait_for("the line", || lines(&data.join("journal/signing.jsonl")).iter().any(closed).then_some(()));
+    assert_eq!(server.terminate().code(), Some(0));
+    fs::copy(folder.path().join("yesterday.db"), data.join("assay.db")).unwrap();
+
+    let (server, words) = Server::start_listening(demo);
+    let said = words.words_until("ALARM");
+    assert!(said.contains("database was set back") && said.contains("assay reconcile"), "{said}");
+    let ready = readiness(&server);
+    assert!(ready["ready"] == false && ready["checks"]["journal"].as_str().unwrap().contains("assay reconcile"), "{ready}");
+    // People are served; but the link that they ask for waits.
+    let mut browser = Browser::new();
+    let (asked, length) = (format!("{}/sign-in", server.url), lines(&data.join("journal/signing.jsonl")).len());
+    assert_eq!(browser.post(&asked, &[("address", "late@example.org"), ("next", "/me")]).unwrap().status, 200);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let conn = rusqlite::Connection::open(data.join("assay.db")).unwrap();
+    let tries: Vec<i64> = conn
+        .prepare("SELECT tries FROM jobs WHERE kind = 'mail' AND done_at IS NULL")
+        .and_then(|mut rows| rows.query_map([], |row| row.get(0))?.collect())
+        .unwrap();
+    assert_eq!(tries, [0], "it keeps its place");
+    drop(conn);
+    assert_eq!(browser.get(&format!("{}/status/1", server.url)).unwrap().status, 503);
+    assert!(!browser.get(&format!("{}/demo/outbox", server.url)).unwrap().text().contains("late@example.org"));
+    assert_eq!(lines(&data.join("journal/signing.jsonl")).len(), length, "nothing is added to a journal that is not understood");
+    let (status, words) = assay(&["reconcile", "--data", text(&data)]);
+    assert_eq!(status, 1, "{words}");
+    assert!(words.contains("in use by another server"), "{words}");
+    assert_eq!(server.terminate().code(), Some(0));
+
+    let words = done(&["reconcile", "--data", text(&data)]);
+    assert!(words.contains("about people who are not in this database"), "{words}");
+    let server = Server::start(demo);
+    assert_eq!(readiness(&server)["checks"]["journal"], "ok");
+    signed_in(&server.url, "later@example.org");
+    assert_eq!(server.terminate().code(), Some(0));
+
+    // A journal that lost its end is noticed as well, and one that is gone.
+    let journal = fs::read_to_string(data.join("journal/signing.jsonl")).unwrap();
+    let short: String = journal.split_inclusive('\n').take(3).collect();
+    fs::write(data.join("journal/signing.jsonl"), short).unwrap();
+    let (server, words) = Server::start_listening(demo);
+    words.words_until("it is shorter than it was");
+    drop(server);
+    fs::remove_file(data.join("journal/signing.jsonl")).unwrap();
+    let (server, words) = Server::start_listening(demo);
+    words.words_until("is not in");
+    drop(server);
+    let (status, words) = assay(&["reconcile", "--data", text(&data)]);
+    assert!(status == 1 && words.contains("--journal-lost"), "{words}");
+    let words = done(&["reconcile", "--data", text(&data), "--journal-lost"]);
+    assert!(words.contains("go into status list"), "{words}");
+    let server = Server::start(demo);
+    assert_eq!(readiness(&server)["checks"]["journal"], "ok");
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_closed_otherwise_since_a_setting_back_is_made_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("old");
+    let yesterday = folder.path().join("yesterday.db");
+    let house = House::embedded(&root).await;
+    let (hal, ivy) = (house.person("Hal").await, house.person("Ivy").await);
+    let attempt = house.begin(hal, "Hal").await;
+    // Handed in, not signed yet.
+    house.sit(ivy, "Ivy", true).await;
+    house.store.close().await;
+    fs::copy(root.join("assay.db"), &yesterday).unwrap();
+    let house = House::open(&root, None, 2, &[]).await;
+    house.hand_in(hal, attempt, true).await;
+    // An award is taken back before it is signed.
+    let badge = house.badge(ivy).await.unwrap();
+    assert!(badge.document.is_none());
+    let place = house.place();
+    done(&["revoke", badge.badge_id.as_str(), "--reason", "a test", &place[0], &place[1]]);
+    // The command's clock is ahead of this house's by some moments.
+    house.clock.advance_seconds(60);
+    house.work().await;
+    assert!(house.badge(hal).await.unwrap().document.is_some());
+    house.store.close().await;
+    fs::copy(&yesterday, root.join("assay.db")).unwrap();
+
+    let house = House::open(&root, None, 3, &[]).await;
+    rusqlite::Connection::open(root.join("assay.db"))
+        .unwrap()
+        .execute("UPDATE attempts SET deadline = started_at + 1000 WHERE state = 'open'", [])
+        .unwrap();
+    house.clock.advance_seconds(60);
+    house.worker.hold("set back".to_owned());
+    house.work().await;
+    let open = house.store.read(AttemptOf { learner: hal, attempt }).await.unwrap().unwrap();
+    assert!(open.submitted_at.is_none(), "closed while it is held");
+    assert!(house.badge(ivy).await.unwrap().document.is_none(), "signed while it is held");
+    house.store.close().await;
+    // A server of the version before closed it, as failed.
+    let house = House::open(&root, None, 4, &[]).await;
+    house.clock.advance_seconds(60);
+    let journal = fs::read(house.journal()).unwrap();
+    house.work().await;
+    assert!(house.badge(hal).await.is_none());
+    house.store.close().await;
+    fs::write(house.journal(), journal).unwrap();
+    rusqlite::Connection::open(root.join("assay.db")).unwrap().execute("DELETE FROM journals", []).unwrap();
+
+    let place = house.place();
+    done(&["reconcile", &place[0], &place[1]]);
+    let house = House::open(&root, None, 5, &[]).await;
+    house.work().await;
+    assert!(house.badge(hal).await.unwrap().document.is_some());
+    let closed = house.store.read(AttemptOf { learner: hal, attempt }).await.unwrap().unwrap();
+    assert!(closed.outcome.unwrap().passed);
+    assert!(house.badge(ivy).await.unwrap().revoked_at.is_some());
+    house.store.close().await;
+    assert!(done(&["reconcile", &place[0], &place[1]]).contains(" 0 were made good"));
+}
+
+/// A standby that lagged and was promoted: the worker that noted more than it knows writes, signs and mails nothing more.
+#[tokio::test]
+async fn a_worker_whose_database_is_set_back_under_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::new(&folder.path().join("old")).await;
+    let (ada, bob) = (house.person("Ada").await, house.person("Bob").await);
+    house.sit(ada, "Ada", false).await;
+    house.work().await;
+    let before = house.store.read(JournalPositions {}).await.unwrap();
+    assert_eq!(before.len(), 1);
+    let back = JournalPosition { length: before[0].length - 1, ..before[0].clone() };
+    house.sit(bob, "Bob", true).await;
+    house.store.run(NoteJournals { positions: vec![back.clone()], all: true }).await.unwrap();
+    house.work().await;
+    assert!(house.worker.held().is_some_and(|words| words.contains("set back")));
+    assert_eq!(house.store.read(JournalPositions {}).await.unwrap(), [back], "nothing is noted over it");
+    assert!(house.badge(bob).await.unwrap().document.is_none());
+    house.store.close().await;
+}
