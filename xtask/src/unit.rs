@@ -46,7 +46,8 @@ pub(crate) fn run(rest: &[String]) -> Step {
 /// that choose their engine.
 fn again_over_postgres(step: &mut Step, rest: &[&str], server: Option<&postgres::Server>) {
     let suites = ["-p", "assay-store", "-p", "assay-jobs", "-p", "assay-web", "--test", "*"];
-    let program = ["-p", "assay", "--test", "history", "--test", "backups", "--test", "drill"];
+    let program =
+        ["-p", "assay", "--test", "history", "--test", "backups", "--test", "drill", "--test", "set_back", "--test", "reconciling"];
     for which in [&suites[..], &program[..]] {
         let (mut command, runner) = if read(&mut cargo(&["nextest", "--version"])).is_ok() {
             let quiet = ["nextest", "run", "--no-fail-fast", "--status-level=slow", "--final-status-level=fail", "--no-tests=pass"];

@@ -1,12 +1,15 @@
-//! `assay reconcile`: which journals it goes by, those of older programs among them, and whose the files are afterwards.
+//! `assay reconcile`: which journals it goes by (all nodes' and none less, a fresh list's, those of older programs), and whose the files
+//! are afterwards. Over PostgreSQL where `ASSAY_TEST_ENGINE` says so.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod house;
 mod running;
 
-use std::fs;
+use std::{fs, path::Path};
 
+use assay_core::Clock;
+use assay_store::queries::{AttemptOf, JournalPositions, StandingOf};
 use house::{
     House, assay, done,
     journal::{lines, write_chained},
@@ -87,4 +90,95 @@ async fn what_root_reconciled_is_the_owners() {
     for path in journals.iter().chain([&house.root.join("server.lock")]) {
         assert_eq!(fs::metadata(path).unwrap().uid(), 4711, "{}", path.display());
     }
+}
+
+/// Two nodes over one database that is set back: what either of them wrote down is made good, and the journal of neither may be missing.
+#[tokio::test]
+async fn the_journals_of_all_nodes_are_gathered_and_a_missing_one_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("one");
+    let house = House::new(&root).await;
+    let url = house.url.clone();
+    let (ada, bob, cai, dan) = (house.person("Ada").await, house.person("Bob").await, house.person("Cai").await, house.person("Dan").await);
+    // Each node signs one badge, and the database knows how far each journal is.
+    house.sit(ada, "Ada", true).await;
+    house.worker.drain().await;
+    house.sit(dan, "Dan", true).await;
+    house.other.drain().await;
+    let (bobs, cais) = (house.begin(bob, "Bob").await, house.begin(cai, "Cai").await);
+    let (place, own, other) = (house.place(), house.journal(), house.other_journal());
+    let whole = fs::read_to_string(&other).unwrap();
+    let yesterday = house.yesterday().await;
+
+    let house = House::open(&root, url.clone(), 2, &[]).await;
+    house.hand_in(bob, bobs, false).await;
+    house.worker.drain().await;
+    let standing = StandingOf { learner: bob, programme: "sample".into(), at: house.clock.now() };
+    let opens = house.store.read(standing.clone()).await.unwrap().next_start_at;
+    house.hand_in(cai, cais, true).await;
+    house.erase(dan, "Dan").await;
+    house.other.drain().await;
+    let events = |journal| lines(journal).iter().map(|line| line["event"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert!(!events(&own).contains(&"erased".to_owned()) && events(&other).contains(&"erased".to_owned()), "one wrote for both");
+    house.store.close().await;
+    yesterday.bring_back();
+
+    let reconcile = |more: &[&str]| assay(&[&["reconcile", &place[0], &place[1]], more].concat());
+    let (status, words) = reconcile(&[]);
+    let name = name(&other);
+    assert!(status == 1 && words.contains("knows 2 journals, and 1 of them are not here") && words.contains(&name), "{name}: {words}");
+    // One that lost its end is none either.
+    let short = folder.path().join("short.jsonl");
+    fs::write(&short, whole.split_inclusive('\n').next().unwrap()).unwrap();
+    let (status, words) = reconcile(&["--journal", text(&short)]);
+    assert!(status == 1 && words.contains("is not the whole one"), "{words}");
+    let house = House::open(&root, url.clone(), 3, &[]).await;
+    let open = house.store.read(AttemptOf { learner: bob, attempt: bobs }).await.unwrap().unwrap();
+    assert!(open.submitted_at.is_none(), "nothing is made good by halves");
+    house.store.close().await;
+
+    let words = reconcile(&["--journal", text(&other)]);
+    assert!(words.0 == 0 && words.1.contains("1 people were erased again"), "{words:?}");
+    let house = House::open(&root, url, 4, &[]).await;
+    house.work().await;
+    assert_eq!(house.store.read(standing).await.unwrap().next_start_at, opens, "of the one's journal");
+    assert!(house.badge(cai).await.unwrap().document.is_some(), "of the other's journal");
+    assert_ne!(house.person("Dan").await, dan, "who comes with that address is somebody new");
+    assert_eq!(house.store.read(JournalPositions {}).await.unwrap().len(), 2);
+    house.store.close().await;
+    assert!(reconcile(&[]).1.contains(" 0 were made good, 0 people were erased again"));
+}
+
+/// A journal's name, as words say it.
+fn name(journal: &Path) -> String {
+    let text = fs::read_to_string(journal).unwrap();
+    let first = text.split_inclusive('\n').next().unwrap();
+    Sha256::digest(first).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn the_fresh_list_of_a_lost_journal_is_not_forgotten_with_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("old");
+    let house = House::new(&root).await;
+    let url = house.url.clone();
+    let ada = house.person("Ada").await;
+    house.sit(ada, "Ada", true).await;
+    house.work().await;
+    let place = house.place();
+    let yesterday = house.yesterday().await;
+    done(&["reconcile", "--journal-lost", &place[0], &place[1]]);
+    let fresh = lines(&root.join("journal/signing.jsonl"))[0]["fresh_list"].as_i64().unwrap();
+    yesterday.bring_back();
+
+    let words = assay(&["doctor", &place[0], &place[1]]).1;
+    assert!(words.contains("the journal knows 1 things that the database does not"), "{words}");
+    assert!(done(&["reconcile", &place[0], &place[1]]).contains(" 1 were made good"));
+    let house = House::open(&root, url, 2, &[]).await;
+    let bob = house.person("Bob").await;
+    house.sit(bob, "Bob", true).await;
+    house.work().await;
+    let signed = lines(&house.journal()).into_iter().rfind(|line| line["event"] == "signed").unwrap();
+    assert_eq!(signed["status"][0], fresh, "its indexes may be given already in every list before");
+    house.store.close().await;
 }

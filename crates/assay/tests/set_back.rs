@@ -1,4 +1,5 @@
 //! A database that was set back: whoever knows more than it does signs, mails, begins and closes nothing, until the two are reconciled.
+//! Over PostgreSQL where `ASSAY_TEST_ENGINE` says so.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -7,12 +8,13 @@ mod running;
 
 use std::fs;
 
+use assay_fixtures::psql;
 use assay_store::{
     commands::{JournalPosition, NoteJournals},
     queries::{AttemptOf, JournalPositions},
 };
-use house::{House, assay, done, journal::lines, text};
-use running::{Browser, Server, begin, readiness, signed_in, wait_for};
+use house::{House, Yesterday, assay, done, journal::lines, text};
+use running::{Browser, Server, begin, readiness, signed_in, site::Site, wait_for};
 use serde_json::Value;
 
 #[test]
@@ -162,4 +164,99 @@ async fn a_worker_whose_database_is_set_back_under_it_holds() {
     assert_eq!(house.store.read(JournalPositions {}).await.unwrap(), [back], "nothing is noted over it");
     assert!(house.badge(bob).await.unwrap().document.is_none());
     house.store.close().await;
+}
+
+#[tokio::test]
+async fn waiting_while_it_is_held_costs_a_badge_no_tries() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::new(&folder.path().join("old")).await;
+    let ada = house.person("Ada").await;
+    house.sit(ada, "Ada", true).await;
+    let tries = || house.sql("SELECT tries || ' ' || COALESCE(last_error, '') FROM jobs WHERE kind = 'issue' AND done_at IS NULL");
+    // The control: a journal that cannot be written costs a try.
+    fs::create_dir(house.journal()).unwrap();
+    house.work().await;
+    assert!(tries().starts_with("1 the signing journal"), "{}", tries());
+    fs::remove_dir(house.journal()).unwrap();
+    house.worker.hold("the database was set back".to_owned());
+    for _ in 0..3 {
+        house.clock.advance_seconds(61);
+        house.work().await;
+        assert_eq!(tries(), "1 the database was set back");
+    }
+    let (root, url) = (house.root.clone(), house.url.clone());
+    house.store.close().await;
+    let house = House::open(&root, url, 2, &[]).await;
+    house.clock.advance_seconds(300);
+    house.work().await;
+    assert!(house.badge(ada).await.unwrap().document.is_some());
+    house.store.close().await;
+}
+
+/// Two nodes over PostgreSQL, which run by turns: each holds by its own journal, and only all together make good what was forgotten.
+#[test]
+fn a_node_whose_database_was_set_back_holds_until_all_journals_were_gathered() {
+    let Some(database) = tokio::runtime::Runtime::new().unwrap().block_on(assay_fixtures::postgres_database()) else { return };
+    let site = Site::over(&database, 2, "");
+    let reconcile = |more: &[&str]| assay(&[&["reconcile", "--config", site.config(0)], more].concat());
+    let submit =
+        |browser: &mut Browser, url: &str, attempt: &str| browser.post(&format!("{url}{attempt}/submit"), &[("confirm", "yes")]).unwrap();
+    let closed = |n| lines(&site.journal(n)).iter().filter(|line| line["event"] == "closed").count();
+    let fail = |server: &Server, n: usize, address: &str| {
+        let mut browser = site.sign_in(&server.url, address);
+        let attempt = begin(&mut browser, &server.url, "Somebody");
+        let before = closed(n);
+        assert_eq!(submit(&mut browser, &server.url, &attempt).status, 303);
+        wait_for("the line", || (closed(n) > before).then_some(()));
+    };
+    // Both databases' journals have a line that the database knows.
+    let server = site.start(0);
+    fail(&server, 0, "first@example.org");
+    let mut open = site.sign_in(&server.url, "open@example.org");
+    let attempt = begin(&mut open, &server.url, "Open");
+    let mut new = site.sign_in(&server.url, "new@example.org");
+    assert_eq!(server.terminate().code(), Some(0));
+    let server = site.start(1);
+    fail(&server, 1, "second@example.org");
+    let (status, words) = reconcile(&[]);
+    assert!(status == 1 && words.contains("stop them all first"), "{words}");
+    assert_eq!(server.terminate().code(), Some(0));
+    let yesterday = Yesterday::of(site.root(), Some(database.clone()));
+    // Only the first node goes on.
+    let server = site.start(0);
+    assert_eq!(readiness(&server)["checks"]["journal"], "ok");
+    assert_eq!(submit(&mut open, &server.url, &attempt).status, 303);
+    wait_for("the line", || (closed(0) == 2).then_some(()));
+    assert_eq!(server.terminate().code(), Some(0));
+    yesterday.bring_back();
+
+    let (before, server) = (lines(&site.journal(0)).len(), site.start(0));
+    let ready = readiness(&server);
+    assert!(ready["ready"] == false && ready["checks"]["journal"].as_str().unwrap().contains("gather all journals"), "{ready}");
+    let ask = |address: &str| Browser::new().post(&format!("{}/sign-in", server.url), &[("address", address), ("next", "/me")]).unwrap();
+    assert_eq!(ask("late@example.org").status, 200);
+    // Nothing is begun, and nothing closed that was closed otherwise already.
+    let begun = new.post(&format!("{}/programmes/serverless/assessment", server.url), &[("name", "New"), ("honesty", "yes")]).unwrap();
+    assert_eq!((begun.status, submit(&mut open, &server.url, &attempt).status), (503, 503));
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let waiting = "SELECT tries FROM jobs WHERE kind = 'mail' AND done_at IS NULL";
+    assert_eq!(psql(&database, waiting), "0", "the link that was asked for waits");
+    assert_eq!(lines(&site.journal(0)).len(), before);
+    assert_eq!(server.terminate().code(), Some(0));
+
+    let other = site.journal(1);
+    let (status, words) = reconcile(&[]);
+    assert!(status == 1 && words.contains("1 of them are not here"), "{words}");
+    let (status, words) = reconcile(&["--journal", text(&other)]);
+    assert!(status == 0, "{words}");
+    let server = site.start(0);
+    assert_eq!(readiness(&server)["checks"]["journal"], "ok");
+    // The link comes, and what was closed is closed.
+    wait_for("the mail", || site.link(&mut Browser::new(), &server.url, "late@example.org"));
+    assert!(open.get(&format!("{}{attempt}/result", server.url)).unwrap().text().contains("Not passed this time"));
+    assert_eq!(psql(&database, "SELECT COUNT(*) FROM attempts WHERE state = 'open'"), "0");
+    assert_eq!(server.terminate().code(), Some(0));
+    let server = site.start(1);
+    assert_eq!(readiness(&server)["checks"]["journal"], "ok", "the other goes on in its own");
+    assert_eq!(server.terminate().code(), Some(0));
 }
