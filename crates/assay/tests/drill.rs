@@ -13,10 +13,13 @@ use std::{
 
 use assay_core::{
     Clock, UtcMillis,
-    ids::{AttemptId, Learner},
+    ids::{AttemptId, AwardId, Learner},
 };
 use assay_fixtures::{postgres_database, psql};
-use assay_store::queries::{AttemptOf, RevokedIndexes, StandingOf};
+use assay_store::{
+    commands::Lane,
+    queries::{AttemptOf, RevokedIndexes, StandingOf},
+};
 use house::{
     House, address, assay, done,
     journal::{lines, write_chained},
@@ -35,6 +38,7 @@ struct Drill {
     people: BTreeMap<&'static str, Learner>,
     bobs: AttemptId,
     halls: AttemptId,
+    halls_award: AwardId,
     /// Status indexes by award and revision, from the newest journal.
     used: BTreeMap<(String, i64), i64>,
     /// Of somebody whom the backup does not know.
@@ -50,7 +54,7 @@ async fn drill() -> Drill {
     let root = folder.path().join("old");
     let house = House::new(&root).await;
     let mut people = BTreeMap::new();
-    for name in ["Ada", "Bob", "Cai", "Dan", "Eve", "Fay", "Hal"] {
+    for name in ["Ada", "Bob", "Cai", "Dan", "Eve", "Fay", "Hal", "Ivy"] {
         people.insert(name, house.person(name).await);
     }
     for name in ["Ada", "Dan", "Fay"] {
@@ -59,6 +63,9 @@ async fn drill() -> Drill {
     house.work().await;
     let bobs = house.begin(people["Bob"], "Bob").await;
     let halls = house.begin(people["Hal"], "Hal").await;
+    // Signed before the backup, mailed after it.
+    house.sit(people["Ivy"], "Ivy", true).await;
+    while house.worker.turn(Lane::Work).await {}
     // Earned before the backup, signed after it.
     house.sit(people["Cai"], "Cai", true).await;
     let backup = folder.path().join("backup");
@@ -85,6 +92,7 @@ async fn drill() -> Drill {
         let standing = StandingOf { learner: people[name], programme: "sample".into(), at: house.clock.now() };
         fails_until.insert(name, house.store.read(standing).await.unwrap().next_start_at.unwrap());
     }
+    let halls_award = house.badge(people["Hal"]).await.unwrap().award;
     let gus = house.badge(gus).await.unwrap().award.to_string();
     house.store.close().await;
     let journal = folder.path().join("newest.jsonl");
@@ -96,7 +104,7 @@ async fn drill() -> Drill {
     }
     let strangers_index = used[&(gus, 1)];
     let (mails, postgres) = (house.post.all(), house.url.is_some());
-    Drill { folder, backup, journal, old_journal, people, bobs, halls, used, strangers_index, mails, fails_until, postgres }
+    Drill { folder, backup, journal, old_journal, people, bobs, halls, halls_award, used, strangers_index, mails, fails_until, postgres }
 }
 
 impl Drill {
@@ -116,6 +124,9 @@ impl Drill {
     /// What a server makes of it, and what is wrong then.
     async fn faults(&self, root: &Path, url: Option<String>) -> Vec<&'static str> {
         let house = House::open(root, url.clone(), 2, &[self.strangers_index]).await;
+        let revoked = RevokedIndexes { issuer: house.issuer, status_list: 1 };
+        // Before anything was signed anew: lists are given from the first moment on.
+        let at_once = house.store.read(revoked.clone()).await.unwrap().unwrap();
         house.work().await;
         let mut faults = Vec::new();
         let mut fault = |wrong: bool, words: &'static str| {
@@ -123,14 +134,14 @@ impl Drill {
                 faults.push(words);
             }
         };
-        let list = house.store.read(RevokedIndexes { issuer: house.issuer, status_list: 1 }).await.unwrap().unwrap();
+        let list = house.store.read(revoked).await.unwrap().unwrap();
         let ada = house.badge(self.people["Ada"]).await.unwrap();
         let index = |award: &str, revision| self.used[&(award.to_owned(), revision)];
         fault(ada.revoked_at.is_none() || !list.contains(&index(&ada.award.to_string(), 1)), "a revoked badge is valid again");
         fault(dan_is_there(&house).await, "an erased person is back");
         let fay = house.badge(self.people["Fay"]).await.unwrap();
         let old = [index(&fay.award.to_string(), 1), index(&fay.award.to_string(), 2)];
-        fault(!list.contains(&old[0]), "a badge that was replaced is valid again");
+        fault(!at_once.contains(&old[0]) || !list.contains(&old[0]), "a badge that was replaced is valid again");
         // The lost correction is replaced by a later revision; none but that one is valid.
         fault(fay.signed_revision != Some(3) || !list.contains(&old[1]), "a lost revision stands beside another");
         for name in ["Bob", "Eve"] {
@@ -143,7 +154,10 @@ impl Drill {
         fault(bob.submitted_at.is_none() || bob.outcome.is_none_or(|outcome| outcome.passed), "an attempt that was closed is open");
         let hal = house.badge(self.people["Hal"]).await;
         let hals = house.store.read(AttemptOf { learner: self.people["Hal"], attempt: self.halls }).await.unwrap().unwrap();
-        fault(hal.is_none_or(|badge| badge.document.is_none()) || hals.outcome.is_none(), "an award that was earned is gone");
+        fault(hal.as_ref().is_none_or(|badge| badge.document.is_none()) || hals.outcome.is_none(), "an award that was earned is gone");
+        let standing = StandingOf { learner: self.people["Hal"], programme: "sample".into(), at: now() };
+        fault(house.store.read(standing).await.unwrap().passed_version.is_none(), "who passed may sit again");
+        fault(hal.is_some_and(|badge| badge.award != self.halls_award), "an award is made a second time");
         // Whatever was signed now has an index that no other credential ever had.
         let signed = lines(&house.journal());
         let signed = signed.iter().filter(|line| line["event"] == "signed");
@@ -224,6 +238,7 @@ async fn without_reconciling_every_one_of_these_is_found() {
             "a try is forgotten",
             "an attempt that was closed is open",
             "an award that was earned is gone",
+            "who passed may sit again",
             "a status index is given again",
             "a mail is sent again"
         ]

@@ -183,6 +183,7 @@ async fn waiting_while_it_is_held_costs_a_badge_no_tries() {
         house.clock.advance_seconds(61);
         house.work().await;
         assert_eq!(tries(), "1 the database was set back");
+        assert!(!house.journal().exists(), "nothing is written into a journal that is not understood");
     }
     let (root, url) = (house.root.clone(), house.url.clone());
     house.store.close().await;
