@@ -42,11 +42,12 @@ pub(crate) fn run(rest: &[String]) -> Step {
     step
 }
 
-/// The suites that stand on `assay_fixtures::World`, once more with every world in PostgreSQL; and of the program's own tests the one
-/// that chooses its engine.
+/// The suites that stand on `assay_fixtures::World`, once more with every world in PostgreSQL; and of the program's own tests those
+/// that choose their engine.
 fn again_over_postgres(step: &mut Step, rest: &[&str], server: Option<&postgres::Server>) {
     let suites = ["-p", "assay-store", "-p", "assay-jobs", "-p", "assay-web", "--test", "*"];
-    let program = ["-p", "assay", "--test", "history"];
+    let program =
+        ["-p", "assay", "--test", "history", "--test", "backups", "--test", "drill", "--test", "set_back", "--test", "reconciling"];
     for which in [&suites[..], &program[..]] {
         let (mut command, runner) = if read(&mut cargo(&["nextest", "--version"])).is_ok() {
             let quiet = ["nextest", "run", "--no-fail-fast", "--status-level=slow", "--final-status-level=fail", "--no-tests=pass"];

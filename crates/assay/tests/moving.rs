@@ -49,3 +49,23 @@ fn a_demonstration_goes_there_and_back() {
     assert!(almost.get(&format!("{}/me", server.url)).unwrap().text().contains("/attempts/"), "the open attempt came along");
     assert_eq!(server.terminate().code(), Some(0));
 }
+
+#[test]
+fn a_copy_that_was_not_finished_is_served_by_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, backup) = (folder.path().join("data"), folder.path().join("backup"));
+    assert_eq!(Server::demo(&data).terminate().code(), Some(0));
+    let conn = rusqlite::Connection::open(data.join("assay.db")).unwrap();
+    conn.execute("INSERT INTO installation (name, value) VALUES ('moving', x'00')", []).unwrap();
+    drop(conn);
+    let data = data.to_str().unwrap();
+    for args in [
+        &["demo", "--listen", "127.0.0.1:0", "--data", data][..],
+        &["grant-time", "b79b5955-36b1-48c2-aeba-27e6bfc2604e", "5", "--data", data],
+    ] {
+        let (status, words) = said(&assay(args));
+        assert!(status == 1 && words.contains("has not finished"), "{words}");
+    }
+    let (status, words) = said(&assay(["backup", backup.to_str().unwrap(), "--data", data]));
+    assert!(status == 1 && words.contains("not finished"), "{words}");
+}

@@ -20,13 +20,18 @@ use assay_core::{
     mail::Mail,
     programme::Programme,
 };
-use assay_fixtures::{items, postgres_database, programme};
+use assay_fixtures::{items, postgres_database, programme, psql};
 use assay_jobs::{FileJournal, Mailer, Sending, Worker, WorkerParts};
 use assay_store::{
     Promise, Store,
     commands::{Act, EnsureIssuer, Erase, Introduce, NewJob, Publish, Published, SaveAnswer, SetBadge, StartAttempt, Submit},
     queries::{Badge, BadgesOf, Pool, QuestionOf},
 };
+
+pub mod journal;
+mod yesterday;
+
+pub use yesterday::Yesterday;
 
 pub const SECRET: [u8; 32] = [9; 32];
 const SEED: [u8; 32] = [3; 32];
@@ -73,6 +78,10 @@ pub fn now() -> UtcMillis {
     UtcMillis(jiff::Timestamp::now().as_millisecond())
 }
 
+fn other_journal(root: &Path) -> PathBuf {
+    root.with_extension("other.jsonl")
+}
+
 /// See the module.
 pub struct House {
     pub root: PathBuf,
@@ -84,6 +93,8 @@ pub struct House {
     pub clock: SetClock,
     pub post: Arc<Post>,
     pub worker: Worker,
+    /// One of another node over the same database, which has a journal of its own elsewhere.
+    pub other: Worker,
     pub programme: Programme,
     pub published: Published,
 }
@@ -144,18 +155,25 @@ impl House {
         let from = jiff::Timestamp::from_millisecond(at.0 - 86_400_000).unwrap();
         let signer = Arc::new(Issuer::demonstration("House", BASE, SEED, from));
         fs::write(root.join("issuer-keys.json"), serde_json::to_string(&signer.history).unwrap()).unwrap();
-        let worker = Worker::new(WorkerParts {
+        let parts = |journal: PathBuf| WorkerParts {
             secret: SECRET,
             store: store.clone(),
             clock: Arc::new(clock.clone()),
             chance: chance.clone(),
-            issuer: signer,
+            issuer: signer.clone(),
             contact: String::new(),
             mailer: post.clone(),
-            journal: Arc::new(FileJournal::new(root.join("journal/signing.jsonl"))),
+            journal: Arc::new(FileJournal::new(journal)),
             bell: Arc::default(),
-        });
-        Self { root: root.to_owned(), url, store, issuer, chance, clock, post, worker, programme, published }
+        };
+        let worker = Worker::new(parts(root.join("journal/signing.jsonl")));
+        let other = Worker::new(parts(other_journal(root)));
+        Self { root: root.to_owned(), url, store, issuer, chance, clock, post, worker, other, programme, published }
+    }
+
+    /// The journal of the other node's worker.
+    pub fn other_journal(&self) -> PathBuf {
+        other_journal(&self.root)
     }
 
     /// What a command is told, so that it finds this installation.
@@ -270,6 +288,30 @@ impl House {
     pub fn journal(&self) -> PathBuf {
         self.root.join("journal/signing.jsonl")
     }
+
+    /// What a statement says whose rows have one column of text, each in a line.
+    pub fn sql(&self, statement: &str) -> String {
+        match &self.url {
+            Some(url) => psql(url, statement),
+            None => {
+                let conn = rusqlite::Connection::open(self.root.join("assay.db")).unwrap();
+                let rows: rusqlite::Result<Vec<String>> =
+                    conn.prepare(statement).unwrap().query_map([], |row| row.get(0)).unwrap().collect();
+                rows.unwrap().join("\n")
+            }
+        }
+    }
+
+    /// Closes it; answers its database as it is now.
+    pub async fn yesterday(self) -> Yesterday {
+        self.store.close().await;
+        Yesterday::of(&self.root, self.url)
+    }
+}
+
+/// A path as a command is told it.
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
 }
 
 pub fn address(name: &str) -> String {

@@ -18,20 +18,21 @@ impl Mails {
         let (mails, port) = (Self::default(), listener.local_addr().unwrap().port());
         let taken = mails.clone();
         thread::spawn(move || {
-            for stream in listener.incoming() {
+            for stream in listener.incoming().flatten() {
                 let taken = taken.clone();
-                thread::spawn(move || taken.talk(stream.unwrap()));
+                // The program may be killed in the middle of a mail.
+                thread::spawn(move || drop(taken.talk(stream)));
             }
         });
         (mails, port)
     }
 
-    fn talk(&self, stream: TcpStream) {
-        let mut out = stream.try_clone().unwrap();
-        out.write_all(b"220 mails\r\n").unwrap();
+    fn talk(&self, stream: TcpStream) -> std::io::Result<()> {
+        let mut out = stream.try_clone()?;
+        out.write_all(b"220 mails\r\n")?;
         let (mut text, mut inside) = (String::new(), false);
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            let answer: &[u8] = match (inside, line.as_str()) {
+        for line in BufReader::new(stream).lines() {
+            let answer: &[u8] = match (inside, line?.as_str()) {
                 (true, ".") => {
                     inside = false;
                     self.0.lock().unwrap().push(std::mem::take(&mut text).replace("=\n", ""));
@@ -46,13 +47,12 @@ impl Mails {
                     inside = true;
                     b"354 go on\r\n"
                 }
-                (false, "QUIT") => b"221 bye\r\n",
+                (false, "QUIT") => return out.write_all(b"221 bye\r\n"),
                 _ => b"250 ok\r\n",
             };
-            if out.write_all(answer).is_err() {
-                return;
-            }
+            out.write_all(answer)?;
         }
+        Ok(())
     }
 
     pub fn to(&self, address: &str) -> Vec<String> {

@@ -252,6 +252,11 @@ pub fn begin(browser: &mut Browser, url: &str, name: &str) -> String {
     format!("/attempts/{}", id.unwrap_or_else(|| panic!("not begun: {} {}", begun.status, begun.text())))
 }
 
+/// `/readyz` of a server.
+pub fn readiness(server: &Server) -> serde_json::Value {
+    Browser::new().get(&format!("{}/readyz", server.url)).unwrap().json()
+}
+
 /// The tokens of a question's options, as its page has them.
 pub fn tokens(page: &str) -> Vec<String> {
     let inputs = between(page, "name=\"choice\"", ">");

@@ -15,7 +15,7 @@ use assay_core::chance::SeededChance;
 use assay_items::Item;
 use tokio::time::Instant;
 
-use super::{Browser, assay, between, knowing::options_and_right, said, site::Site, wait_for, wait_long_for};
+use super::{Browser, assay, between, knowing::options_and_right, said, site::Site, wait_long_for};
 
 /// What one question of one person looks like, and what was said about it.
 #[derive(Clone, Default)]
@@ -94,11 +94,7 @@ impl Person {
 
     /// Signs in by a mailed link, and begins.
     pub fn new(site: &Site, url: &str, number: usize) -> Self {
-        let mut browser = Browser::new();
-        let address = format!("person-{number}@example.org");
-        assert_eq!(browser.post(&format!("{url}/sign-in"), &[("address", &address), ("next", "/me")]).unwrap().status, 200);
-        let link = wait_for("the mail", || site.link(&mut browser, url, &address));
-        assert_eq!(browser.post(&link, &[]).unwrap().status, 303);
+        let mut browser = site.sign_in(url, &format!("person-{number}@example.org"));
         let name = format!("Person {number}");
         let begun = browser.post(&format!("{url}/programmes/serverless/assessment"), &[("name", &name), ("honesty", "yes")]).unwrap();
         let attempt = between(&begun.location, "/attempts/", "/")[0].to_owned();

@@ -9,7 +9,7 @@ use std::{
 
 use assay_fixtures::free_port;
 
-use super::{Browser, Server, between, mails::Mails, sample_pack};
+use super::{Browser, Server, between, mails::Mails, sample_pack, wait_for};
 
 /// See the module.
 pub struct Site {
@@ -85,6 +85,25 @@ impl Site {
         if self.is_demo() { self.root.path().to_owned() } else { self.nodes[n].parent().unwrap().join("data") }
     }
 
+    /// A node's settings.
+    pub fn config(&self, n: usize) -> &str {
+        self.nodes[n].to_str().unwrap()
+    }
+
+    /// The journal of a node, or of the demonstration.
+    pub fn journal(&self, n: usize) -> PathBuf {
+        self.data(n).join("journal/signing.jsonl")
+    }
+
+    /// Somebody comes in by the mailed link.
+    pub fn sign_in(&self, url: &str, address: &str) -> Browser {
+        let mut browser = Browser::new();
+        assert_eq!(browser.post(&format!("{url}/sign-in"), &[("address", address), ("next", "/me")]).unwrap().status, 200);
+        let link = wait_for("the mail", || self.link(&mut browser, url, address));
+        assert_eq!(browser.post(&link, &[]).unwrap().status, 303);
+        browser
+    }
+
     /// The way in that was mailed last.
     pub fn link(&self, browser: &mut Browser, url: &str, address: &str) -> Option<String> {
         let token = if self.is_demo() {
@@ -113,7 +132,7 @@ impl Site {
 
     /// The journals of all nodes.
     pub fn journals(&self) -> String {
-        let all = (0..self.nodes.len().max(1)).map(|n| fs::read_to_string(self.data(n).join("journal/signing.jsonl")).unwrap_or_default());
+        let all = (0..self.nodes.len().max(1)).map(|n| fs::read_to_string(self.journal(n)).unwrap_or_default());
         all.collect::<Vec<_>>().join("\n")
     }
 }
