@@ -42,21 +42,26 @@ pub(crate) fn run(rest: &[String]) -> Step {
     step
 }
 
-/// The suites that stand on `assay_fixtures::World`, once more with every world in PostgreSQL; and of the program's own tests those
-/// that choose their engine.
+/// The suites that stand on `assay_fixtures::World`, once more with every world in PostgreSQL.
+const SUITES: [&str; 3] = ["assay-store", "assay-jobs", "assay-web"];
+/// Of the program's own tests those that choose their engine.
+const OF_PROGRAM: [&str; 5] = ["history", "backups", "drill", "set_back", "reconciling"];
+
 fn again_over_postgres(step: &mut Step, rest: &[&str], server: Option<&postgres::Server>) {
-    let suites = ["-p", "assay-store", "-p", "assay-jobs", "-p", "assay-web", "--test", "*"];
-    let program =
-        ["-p", "assay", "--test", "history", "--test", "backups", "--test", "drill", "--test", "set_back", "--test", "reconciling"];
-    for which in [&suites[..], &program[..]] {
-        let (mut command, runner) = if read(&mut cargo(&["nextest", "--version"])).is_ok() {
-            let quiet = ["nextest", "run", "--no-fail-fast", "--status-level=slow", "--final-status-level=fail", "--no-tests=pass"];
-            (cargo(&quiet), &NEXTEST)
-        } else {
-            (cargo(&["test", "--no-fail-fast"]), &CARGO)
-        };
+    if read(&mut cargo(&["nextest", "--version"])).is_ok() {
+        let named = |kind: &str, names: &[&str]| names.iter().map(|name| format!("{kind}({name})")).collect::<Vec<_>>().join(" | ");
+        // The whole workspace and a filter: asked for some packages alone, cargo builds what they share anew.
+        let which = format!("(({}) & kind(test)) | (package(assay) & ({}))", named("package", &SUITES), named("binary", &OF_PROGRAM));
+        let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--status-level=slow", "--final-status-level=fail"]);
+        command.args(["--no-tests=pass", "-E", &which]).args(rest).env("ASSAY_TEST_ENGINE", "postgres");
+        counted(step, &mut command, &NEXTEST, server);
+        return;
+    }
+    let (suites, program) = (SUITES.map(|name| ["-p", name]), OF_PROGRAM.map(|name| ["--test", name]));
+    for which in [[suites.as_flattened(), &["--test", "*"]].concat(), [&["-p", "assay"], program.as_flattened()].concat()] {
+        let mut command = cargo(&["test", "--no-fail-fast"]);
         command.args(which).args(rest).env("ASSAY_TEST_ENGINE", "postgres");
-        counted(step, &mut command, runner, server);
+        counted(step, &mut command, &CARGO, server);
     }
 }
 
