@@ -21,9 +21,10 @@ use crate::{
     failure::Failure,
     folder::DataFolder,
     keys::{self, Known},
-    out, packs,
+    out,
     reconcile::{self, Compared},
     settings::Settings,
+    start::{self, Finding, Findings},
     system::{SystemChance, SystemClock},
 };
 
@@ -44,9 +45,6 @@ pub(crate) struct Args {
     data: Option<PathBuf>,
 }
 
-/// What was found about one thing: good words, or what is wrong and what to do.
-type Finding = Result<String, String>;
-
 #[derive(Default)]
 struct Chart {
     wrong: usize,
@@ -58,9 +56,13 @@ impl Chart {
             Ok(words) => out::line(format_args!("ok     {what:11} {words}")),
             Err(words) => {
                 self.wrong += 1;
-                out::line(format_args!("WRONG  {what:11} {words}"));
+                words.lines().for_each(|line| out::line(format_args!("WRONG  {what:11} {line}")));
             }
         }
+    }
+
+    fn note_all(&mut self, findings: Findings) {
+        findings.into_iter().for_each(|(what, finding)| self.note(what, finding));
     }
 }
 
@@ -72,7 +74,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         None => match Settings::read(&args.config) {
             Ok(settings) => {
                 chart.note("settings", Ok(args.config.display().to_string()));
-                chart.note("programmes", programmes(&settings));
+                chart.note_all(start::settings(&settings, &args.config).0);
                 installation(&mut chart, &settings.data.clone(), Some(&settings)).await;
                 chart.note("mail", mail(&settings).await);
                 chart.note("server", answers("listen", &format!("http://{}/readyz", settings.listen)));
@@ -82,11 +84,6 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         },
     }
     Ok(if chart.wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn programmes(settings: &Settings) -> Finding {
-    let loaded = settings.packs.iter().map(|folder| packs::load(folder).map(|pack| pack.programme.id)).collect::<Result<Vec<_>, _>>();
-    loaded.map(|ids| ids.join(", ")).map_err(|e| e.to_string())
 }
 
 /// What lies on this machine: folder, keys, disk, database, clock, journal.
@@ -105,6 +102,7 @@ async fn installation(chart: &mut Chart, root: &Path, settings: Option<&Settings
             }
         },
     );
+    chart.note_all(start::folder(&folder, settings));
     chart.note("disk", disk(root));
     let store = match database(&folder, settings).await {
         Ok((store, words)) => {

@@ -32,6 +32,7 @@ mod sample;
 mod serve;
 mod server;
 mod settings;
+mod start;
 mod system;
 mod verify;
 

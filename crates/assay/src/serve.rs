@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use assay_badge::{Issuer, KeyHistory, did_web};
+use assay_badge::{Issuer, KeyHistory};
 use assay_core::{Chance, Clock, clock::WatchedClock, ids::IssuerId};
 use assay_jobs::{FileJournal, Mailer, SmtpMailer, WorkerParts};
 use assay_pack::Pack;
@@ -15,9 +15,10 @@ use crate::{
     failure::Failure,
     figures::Figures,
     folder::DataFolder,
-    keys, logging, manager, packs, progress, reconcile,
+    keys, logging, manager, progress, reconcile,
     server::{self, Serving},
-    settings::{Settings, SettingsError},
+    settings::Settings,
+    start,
     system::{SystemChance, SystemClock, timestamp},
 };
 
@@ -35,7 +36,8 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let settings = Settings::read(&args.config)?;
     logging::start(settings.log, "info")?;
-    let packs = load_packs(&settings, &args)?;
+    let (found, packs) = start::settings(&settings, &args.config);
+    start::refuse(found)?;
     let handed = manager::socket()?;
     let handed_over = handed.is_some();
     let listener = match handed {
@@ -45,6 +47,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     manager::refuse_open(&listener, &settings.public_url)?;
     let folder = DataFolder::open(&settings.data, &settings.issuer_slug)?;
     let _lock = folder.lock_for(handed_over).await?;
+    start::refuse(start::folder(&folder, Some(&settings)))?;
     // Now, since the server before this one has left the address.
     let figures = match settings.metrics {
         Some(address) => Some(Figures::install(address).await?),
@@ -57,9 +60,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     }
     let ensure = EnsureIssuer { slug: settings.issuer_slug.clone(), id: IssuerId::random(&*chance), at: clock.now() };
     let issuer_id = store.run(ensure).await?;
-    let kept = history(&settings, &folder)?;
     let keys = keys::take(&folder, &settings.issuer_slug, &store, issuer_id, &*chance).await?;
-    let issuer = Arc::new(issuer(&settings, &folder, kept, keys.seed, &*clock)?);
+    let issuer = Arc::new(issuer(&settings, &folder, keys.seed, &*clock)?);
     keys::agree(&store, &keys).await?;
     let compared = reconcile::compare(&store, issuer_id, &folder, clock.now()).await?;
     compared.log_remarks();
@@ -112,47 +114,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The programmes, with the settings' entry rules in them.
-fn load_packs(settings: &Settings, args: &Args) -> Result<Vec<Pack>, Failure> {
-    let mut packs = settings.packs.iter().map(|folder| packs::load(folder)).collect::<Result<Vec<Pack>, _>>()?;
-    for (index, pack) in packs.iter().enumerate() {
-        if packs.iter().take(index).any(|other| other.programme.id == pack.programme.id) {
-            return Err(Failure::Words(format!("two packs are called “{}”; rename the folder of one of them", pack.programme.id)));
-        }
-    }
-    for (name, change) in &settings.entry {
-        let Some(pack) = packs.iter_mut().find(|pack| pack.programme.id == name.value) else {
-            let what = format!("[entry.{}] is for a programme that is not among the packs", name.value);
-            return Err(SettingsError::one(&args.config, name.line, what, "write the name of a pack's folder, or delete the table").into());
-        };
-        change.apply(&mut pack.programme.entry);
-    }
-    Ok(packs)
-}
-
-/// The key history that is kept, which must be this address's.
-fn history(settings: &Settings, folder: &DataFolder) -> Result<Option<KeyHistory>, Failure> {
-    let (kept, wanted) = (folder.history(HISTORY)?, did_web(&settings.host));
-    if let Some(other) = kept.as_ref().filter(|history| history.issuer != wanted) {
-        return Err(Failure::Words(format!(
-            "the badges of this data folder were signed by {}, and `public_url` now stands for {wanted}: they could no longer be verified. \
-             Keep the old address, or begin with a new data folder",
-            other.issuer
-        )));
-    }
-    Ok(kept)
-}
-
 /// The issuer with its key of today and its whole history. The history is written before anything is signed with a new key.
-fn issuer(
-    settings: &Settings,
-    folder: &DataFolder,
-    kept: Option<KeyHistory>,
-    seed: [u8; 32],
-    clock: &dyn Clock,
-) -> Result<Issuer, Failure> {
-    let before = kept.clone();
-    let history = kept.map_or_else(
+fn issuer(settings: &Settings, folder: &DataFolder, seed: [u8; 32], clock: &dyn Clock) -> Result<Issuer, Failure> {
+    let before = folder.history(HISTORY)?;
+    let history = before.clone().map_or_else(
         || Issuer::new_history(&settings.issuer_name, &settings.host),
         |history| KeyHistory { name: settings.issuer_name.clone(), ..history },
     );

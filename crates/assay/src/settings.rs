@@ -270,6 +270,15 @@ fn read_public_url(found: &Located<String>, fields: &mut Fields<'_, '_>) -> Opti
         fields.fault(found.line, format!("`public_url` is “{}”", found.value), example);
         return None;
     };
+    let port = authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, rest)| rest).rsplit_once(':').map(|(_, port)| port);
+    if let Some(port) = port.filter(|port| !port.is_empty() && !port.parse::<u16>().is_ok_and(|port| port > 0)) {
+        fields.fault(
+            found.line,
+            format!("`public_url` has the port {port}, which no address can have"),
+            "write a port of 1 to 65535, or none",
+        );
+        return None;
+    }
     let odd = authority.as_str().contains('@') || authority.host().is_empty() || authority.as_str().ends_with(':');
     if odd {
         fields.fault(found.line, format!("`public_url` is “{}”", found.value), example);
@@ -306,6 +315,15 @@ fn read_issuer(node: &Node, faults: &mut Vec<Fault>) -> Option<(String, String, 
             slug.line,
             format!("`slug` is “{}”", slug.value),
             "write lower-case letters, digits and single hyphens, such as \"example-org\"",
+        );
+        return None;
+    }
+    let reached = |words: &str| words.contains(['@', '.']) || words.contains(|c: char| c.is_ascii_digit());
+    if let Some(odd) = contact.as_ref().filter(|found| found.value.chars().any(char::is_control) || !reached(&found.value)) {
+        fields.fault(
+            odd.line,
+            format!("`contact` is “{}”, by which nobody can be reached", odd.value.escape_debug()),
+            "write a mail address, a web address or a number, on one line: it stands on every page and in mails",
         );
         return None;
     }

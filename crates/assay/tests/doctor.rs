@@ -113,3 +113,79 @@ async fn settings_mail_and_addresses_are_asked_about() {
     let (status, words) = assay(&["doctor", "--config", config.to_str().unwrap()]);
     assert!(status == 1 && words.contains("WRONG  settings") && words.contains(":1:"), "{words}");
 }
+
+/// Each of these once passed the doctor, and then stopped the server, or was found by nobody.
+#[tokio::test]
+async fn what_stops_a_start_is_told_by_doctor_and_server_in_the_same_words() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("data");
+    let ports: [u16; 2] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+    let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs/git-for-teams").canonicalize().unwrap();
+    let config = folder.path().join("assay.toml");
+    let good = format!(
+        "data = \"data\"\nlisten = \"127.0.0.1:{0}\"\nmetrics = \"127.0.0.1:{1}\"\npublic_url = \"http://127.0.0.1:{0}\"\npacks = [\"{2}\"]\n\n\
+         [issuer]\nslug = \"house\"\nname = \"H\"\ncontact = \"h@example.org\"\n\n[smtp]\nurl = \"smtp://127.0.0.1:9\"\nfrom = \"H <h@example.org>\"\n",
+        ports[0],
+        ports[1],
+        pack.display()
+    );
+    fs::write(&config, &good).unwrap();
+    let ask = |command: &str| assay(&[command, "--config", config.to_str().unwrap()]);
+    // Made by a first start, which is cut off.
+    let mut server = std::process::Command::new(env!("CARGO_BIN_EXE_assay"))
+        .args(["serve", "--config", config.to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    BufReader::new(server.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+
+    let told = |words: &str| {
+        let (status, doctor) = ask("doctor");
+        assert!(status == 1 && doctor.lines().any(|line| line.starts_with("WRONG") || line.contains(words)), "{words}: {doctor}");
+        assert!(doctor.contains(words), "{words}: {doctor}");
+        let (status, server) = ask("serve");
+        assert!(status == 1 && server.contains(words), "{words}: {server}");
+    };
+    let address = format!("127.0.0.1:{}", ports[0]);
+    for (from, to, words) in [
+        ("[smtp]", "[entry.other]\nwho = \"anyone\"\n\n[smtp]", "[entry.other] is for a programme that is not among the packs"),
+        ("packs = [", &format!("packs = [\"{}\", ", pack.display()), "two packs are called “git-for-teams”"),
+        (&format!("metrics = \"127.0.0.1:{}", ports[1]), &format!("metrics = \"{address}"), "both cannot have one port"),
+        (&format!("public_url = \"http://{address}"), "public_url = \"http://localhost:81", "could no longer be verified"),
+        (&format!("public_url = \"http://{address}"), "public_url = \"http://localhost:99999", "the port 99999, which no address can have"),
+        ("contact = \"h@example.org", "contact = \"somebody", "by which nobody can be reached"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        fs::write(&config, good.replacen(from, to, 1)).unwrap();
+        told(words);
+    }
+    fs::write(&config, &good).unwrap();
+    for (name, mode) in [("keys", 0o777), ("keys/issuer-keys.json", 0o666), ("", 0o777), ("assay.db", 0o666)] {
+        let path = root.join(name);
+        let before = fs::metadata(&path).unwrap().permissions();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        told("can be changed by others on this machine");
+        fs::set_permissions(&path, before).unwrap();
+    }
+    // Everything can be written by root, but a folder.
+    let journal = root.join("journal/signing.jsonl");
+    fs::remove_file(&journal).unwrap();
+    fs::create_dir(&journal).unwrap();
+    let (_, doctor) = ask("doctor");
+    assert!(doctor.contains("cannot be written") && doctor.contains("nothing is signed without it"), "{doctor}");
+    fs::remove_dir(&journal).unwrap();
+    fs::write(&journal, "").unwrap();
+    if rustix::process::geteuid().is_root() {
+        let key = root.join("keys/issuer-keys.json");
+        chown(&key, Some(4711), None).unwrap();
+        told("belongs to user 4711");
+        chown(&key, Some(fs::metadata(&root).unwrap().uid()), None).unwrap();
+    }
+    let (_, doctor) = ask("doctor");
+    for line in ["ok     programmes", "ok     addresses", "ok     files", "ok     public_url", "ok     writing"] {
+        assert!(doctor.contains(line), "{line}: {doctor}");
+    }
+}

@@ -27,7 +27,8 @@ impl Installation {
         let text = format!(
             "data = \"data\"\nlisten = \"{address}\"\npublic_url = \"http://{address}\"\npacks = [{:?}]\n\n[issuer]\nname = \"Office\"\n\
              slug = \"office\"\ncontact = \"badges@example.org\"\n\n[smtp]\nurl = \"smtp://127.0.0.1:9\"\nfrom = \"Badges <badges@example.org>\"\n",
-            sample_pack()
+            // The small one is read more quickly.
+            sample_pack().with_file_name("git-for-teams")
         );
         let config = folder.path().join("assay.toml");
         fs::write(&config, text).unwrap();
