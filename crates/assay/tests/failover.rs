@@ -8,11 +8,7 @@
 
 mod running;
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::Duration,
-};
+use std::{sync::atomic::AtomicBool, thread, time::Duration};
 
 use assay_core::chance::SeededChance;
 use assay_fixtures::{PostgresServer, free_port};
