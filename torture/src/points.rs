@@ -114,6 +114,13 @@ fn read_diary(path: &Path) -> (Vec<Chapter>, Promises) {
     (chapters, promises)
 }
 
+async fn open(folder: &Path, server: Option<&str>) -> Store {
+    match server {
+        Some(url) => Store::open_postgres(url, Promise::Disk).await.unwrap(),
+        None => Store::open_sqlite(&folder.join("assay.db")).await.unwrap(),
+    }
+}
+
 /// The process that is killed: three people sit, badges are signed and mailed, until the `nth` time that the point is reached.
 /// Returns when it never is. Over PostgreSQL, if a database is named.
 pub fn sit_and_die(folder: &Path, server: Option<&str>, point: &str, nth: usize, seed: u8) {
@@ -128,10 +135,7 @@ pub fn sit_and_die(folder: &Path, server: Option<&str>, point: &str, nth: usize,
     let diary: Arc<dyn Witness> = Arc::new(Diary { file: Mutex::new((file, 0)) });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let store = match server {
-            Some(url) => Store::open_postgres(url, Promise::Disk).await.unwrap(),
-            None => Store::open_sqlite(&folder.join("assay.db")).await.unwrap(),
-        };
+        let store = open(folder, server).await;
         let room = Room::new(store, seed.into()).await.unwrap();
         diary.told(Told::Published);
         let (stop, stopped) = watch::channel(false);
@@ -171,10 +175,15 @@ pub fn kill(program: &Path, postgres: bool, point: &str, nth: usize, seed: u8) -
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let server = postgres.then(|| runtime.block_on(postgres_database()).expect("there must be a server"));
     let killed = kill_over(&runtime, program, folder.path(), server.as_deref(), point, nth, seed);
-    if let Some((maintenance, database)) = std::env::var(POSTGRES).ok().zip(server.as_deref().and_then(|url| url.rsplit_once('/'))) {
-        psql(&maintenance, &format!("DROP DATABASE {} WITH (FORCE)", database.1));
-    }
+    server.as_deref().map(drop_database);
     killed
+}
+
+/// Databases are many in a long run.
+fn drop_database(url: &str) {
+    if let Some((maintenance, (_, name))) = std::env::var(POSTGRES).ok().zip(url.rsplit_once('/')) {
+        psql(&maintenance, &format!("DROP DATABASE {name} WITH (FORCE)"));
+    }
 }
 
 fn kill_over(
@@ -218,17 +227,19 @@ pub struct Injected {
 }
 
 /// Three people sit in this process while a point does something (`1*return`, `1*panic`, in the words of the crate `fail`); people
-/// and jobs try again as browsers and workers do. Without a point, it is the people who go away before they hear an answer.
+/// and jobs try again as browsers and workers do. Without a point, it is the people who go away before they hear an answer. `postgres`:
+/// in a fresh database of the tests' server, which must be there.
 ///
 /// Nothing else in the process may use the store meanwhile.
-pub fn inject(point: Option<(&str, &str)>, seed: u8) -> Injected {
+pub fn inject(postgres: bool, point: Option<(&str, &str)>, seed: u8) -> Injected {
     let scenario = fail::FailScenario::setup();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let folder = scratch();
+    let server = postgres.then(|| runtime.block_on(postgres_database()).expect("there must be a server"));
     let recorder = Arc::new(Recorder::new(false));
     let witness = Arc::new(Memory::new(recorder.clone()));
     let refused = runtime.block_on(async {
-        let store = Store::open_sqlite(&folder.path().join("assay.db")).await.unwrap();
+        let store = open(folder.path(), server.as_deref()).await;
         let room = Room::new(store, seed.into()).await.unwrap();
         let clock = SetClock::new(START);
         let journal = Arc::new(FileJournal::new(folder.path().join("signing.jsonl")));
@@ -266,8 +277,10 @@ pub fn inject(point: Option<(&str, &str)>, seed: u8) -> Injected {
         }
     });
     let chapters = witness.take();
-    let faults = runtime.block_on(Checker::new(&chapters).check(folder.path(), &promises)).err().unwrap_or_default();
+    let checked = runtime.block_on(Checker::new(&chapters).over(server.clone()).check(folder.path(), &promises));
+    let faults = checked.err().unwrap_or_default();
     let tries = most_tries(folder.path());
+    server.as_deref().map(drop_database);
     Injected { refused, tries, faults }
 }
 

@@ -9,10 +9,12 @@ use crate::{
 };
 
 /// What can be tortured, and with how much by default (`torture/src/main.rs`, `crates/assay/tests`).
-const WHAT: [&str; 10] =
-    ["power", "points", "kills", "disk", "mail", "failover", "history", "points-postgres", "kills-postgres", "history-postgres"];
+const WHAT: [&str; 11] =
+    ["power", "points", "kills", "disk", "mail", "failover", "server", "history", "points-postgres", "kills-postgres", "history-postgres"];
 const KILLS: &str = "10000";
 const FAILOVERS: &str = "20";
+/// Kills of the database server.
+const SERVER_KILLS: &str = "100";
 /// Seconds of the history.
 const HISTORY: &str = "3600";
 
@@ -44,6 +46,7 @@ fn one(what: &str, more: &[String]) -> Result<(), String> {
     let mut command = match what {
         "kills" | "kills-postgres" => of_program("kill", "ASSAY_KILLS", KILLS),
         "history" | "history-postgres" => of_program("history", "ASSAY_HISTORY_SECONDS", HISTORY),
+        "server" => of_program("server_killed", "ASSAY_SERVER_KILLS", SERVER_KILLS),
         "failover" => of_program("failover", "ASSAY_FAILOVERS", FAILOVERS),
         _ => {
             let mut command = cargo(&["run", "--release", "--package", "assay-torture", "--", what.trim_end_matches("-postgres")]);
@@ -51,7 +54,8 @@ fn one(what: &str, more: &[String]) -> Result<(), String> {
             command
         }
     };
-    let _server = if what == "failover" || what.ends_with("-postgres") { Some(over_postgres(&mut command)?) } else { None };
+    let _server =
+        if ["failover", "server"].contains(&what) || what.ends_with("-postgres") { Some(over_postgres(&mut command)?) } else { None };
     if what.ends_with("-postgres") {
         command.env("ASSAY_TEST_ENGINE", "postgres");
     }

@@ -8,18 +8,14 @@
 
 mod running;
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::Duration,
-};
+use std::{sync::atomic::AtomicBool, thread, time::Duration};
 
 use assay_core::chance::SeededChance;
 use assay_fixtures::{PostgresServer, free_port};
 use running::{
     Browser,
     knowing::sample_pool,
-    people::{Person, Seen, finish},
+    people::{Over, Person, Seen, finish},
     site::Site,
     wait_for, wait_long_for,
 };
@@ -66,15 +62,6 @@ impl Pair {
         let (name, port) = (self.standby.name.clone(), self.standby.port);
         self.standby = PostgresServer::standby_of(&self.primary, &name, port);
         self.wait();
-    }
-}
-
-/// Ends a round also when its test fails in the middle of it.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
     }
 }
 

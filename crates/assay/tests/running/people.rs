@@ -50,6 +50,15 @@ impl Seen {
     }
 }
 
+/// Ends a round also when its test fails in the middle of it.
+pub struct Over<'a>(pub &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 pub struct Person {
     pub name: String,
     pub browser: Browser,
@@ -251,7 +260,8 @@ impl Person {
                 }
                 None => {
                     lost.push(format!("{name}, question {n}: {saved:?} was called saved, {stands:?} stands"));
-                    question.saved = None;
+                    let tokens = question.options.iter().filter(|(_, words)| stands.contains(words)).map(|(token, _)| token.clone());
+                    question.saved = Some(tokens.collect()).filter(|tokens: &BTreeSet<String>| !tokens.is_empty());
                 }
             }
             question.perhaps.clear();

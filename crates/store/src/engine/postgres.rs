@@ -74,11 +74,13 @@ const REPLAYS: u32 = 40;
 /// Nodes that start at once bring the schema up to date one after another: whoever lost looks again.
 const MIGRATION_TRIES: u32 = 10;
 
-/// Nothing waits without end for a row or for a node that went silent in the middle of a transaction.
+/// Nothing waits without end for a row or for a node that went silent in the middle of a transaction. Each asks for the disk itself:
+/// somebody may switch `synchronous_commit` off while connections stand that were looked at before.
 macro_rules! begin {
     ($($rest:expr),*) => {
         concat!(
-            "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '30s'",
+            "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '30s'; \
+             SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'",
             $("; ", $rest),*
         )
     };
