@@ -39,6 +39,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let shown = args.folder.display();
     let files = match Folder::open(&args.folder) {
         Ok(files) => files,
+        Err(_) if args.folder.is_file() => {
+            eprintln!("assay: {shown} is a file, and a programme is a folder: name the one that holds programme.toml");
+            return Ok(ExitCode::from(UNREADABLE));
+        }
         Err(reason) => {
             eprintln!("assay: the folder {shown} cannot be read: {reason}");
             return Ok(ExitCode::from(UNREADABLE));
