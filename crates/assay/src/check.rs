@@ -50,7 +50,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let spinner = progress::spinner("Reading the pack");
     let mut report = packs::check(&files, files.name());
-    report.warn_of_reviews(SystemClock.now().rfc3339().get(..10).unwrap_or_default());
+    let now = SystemClock.now().rfc3339();
+    let today = now.get(..10).unwrap_or_default();
+    report.warn_of_reviews(today);
+    report.refuse_days_to_come(today);
     let coverage = report.pack.as_ref().map(coverage);
     spinner.finish_and_clear();
 
@@ -76,7 +79,7 @@ fn print_words(folder: &str, report: &Report, coverage: Option<&Coverage>) {
     let Report { faults, warnings, bank, .. } = report;
     let folder = folder.trim_end_matches('/');
     let print = |kind: &str, found: &PackFault| {
-        out::line(format_args!("{folder}/{}:{}: {kind}: {}\n    {}", found.file, found.line, found.what, found.instead))
+        out::line(format_args!("{folder}/{}: {kind}: {}\n    {}", found.place(), found.what, found.instead))
     };
     faults.iter().for_each(|found| print("fault", found));
     warnings.iter().for_each(|found| print("warning", found));
