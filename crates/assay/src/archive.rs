@@ -19,7 +19,7 @@ use assay_store::keeping::{Look, look, own_schema};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, in_words};
 
 const MANIFEST: &str = "manifest.json";
 /// Largest manifest, in bytes.
@@ -74,7 +74,7 @@ impl Manifest {
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Failure {
     let path = path.display().to_string();
-    move |reason| Failure::while_doing(&path, reason)
+    move |reason| Failure::while_doing(&path, in_words(&reason))
 }
 
 /// Files of a data folder that belong into a backup, but for the database.

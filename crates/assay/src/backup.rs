@@ -19,8 +19,9 @@ use tempfile::{NamedTempFile, TempDir};
 use crate::{
     archive::{self, DATABASE, Manifest, make_private},
     beside::Where,
-    failure::Failure,
+    failure::{Failure, in_words},
     folder::DataFolder,
+    keys,
     move_to::End,
     out, progress, server,
     system::SystemClock,
@@ -54,6 +55,15 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Some(folder) => folder,
         None => Path::new("."),
     };
+    refuse_place(home, &root)?;
+    for name in [keys::SIGNING, keys::SECRET] {
+        if DataFolder::at(&root).kept_secret(name)?.is_none() {
+            return Err(Failure::Words(format!(
+                "{}/keys/{name} is missing, and a backup without it could not be brought back. `assay doctor` says how to get it back",
+                root.display()
+            )));
+        }
+    }
     name_remains(home);
     let begun = Begun::default();
     let (asked, what) = (server::stop_asked()?, begun.clone());
@@ -82,6 +92,25 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     );
     out::line("It holds the signing key. Keep it where nobody else reads it, and keep the newest journal beside it: a restore needs both.");
     Ok(ExitCode::SUCCESS)
+}
+
+/// A backup belongs beside what it is a backup of, and into a folder that is there.
+fn refuse_place(home: &Path, root: &Path) -> Result<(), Failure> {
+    if !home.is_dir() {
+        let what = if home.exists() { "is no folder" } else { "is not there" };
+        return Err(Failure::Usage(format!(
+            "the folder {} {what}: make it (mkdir -p), or name another place for the backup",
+            home.display()
+        )));
+    }
+    let (Ok(home), Ok(root)) = (home.canonicalize(), root.canonicalize()) else { return Ok(()) };
+    if home.starts_with(&root) {
+        return Err(Failure::Usage(format!(
+            "the backup would lie in {}, the data folder that it is a backup of, and be lost with it: name another place, best on another machine",
+            root.display()
+        )));
+    }
+    Ok(())
 }
 
 const PREFIX: &str = ".assay-backup-";
@@ -149,7 +178,7 @@ async fn make(
     begun: &Begun,
     spinner: &indicatif::ProgressBar,
 ) -> Result<Manifest, Failure> {
-    let cannot = |e: io::Error| Failure::while_doing(&format!("nothing can be written in {}", home.display()), e);
+    let cannot = |e: io::Error| Failure::while_doing(&format!("nothing can be written in {}", home.display()), in_words(&e));
     // Beside the file: there is room for it, or there is none for the file either. Gone at the end, however it ends.
     let stage = begun.folder(home).map_err(cannot)?;
     let mut out = begun.file(home).map_err(cannot)?;
@@ -196,7 +225,7 @@ async fn make(
 
 /// Copies a file; of a journal all whole lines, since one may just be written.
 fn take(from: &Path, to: &Path) -> Result<(), Failure> {
-    let cannot = |e: io::Error| Failure::while_doing(&from.display().to_string(), e);
+    let cannot = |e: io::Error| Failure::while_doing(&from.display().to_string(), in_words(&e));
     if let Some(folder) = to.parent() {
         make_private(folder).map_err(cannot)?;
     }

@@ -39,6 +39,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let shown = args.folder.display();
     let files = match Folder::open(&args.folder) {
         Ok(files) => files,
+        Err(_) if args.folder.is_file() => {
+            eprintln!("assay: {shown} is a file, and a programme is a folder: name the one that holds programme.toml");
+            return Ok(ExitCode::from(UNREADABLE));
+        }
         Err(reason) => {
             eprintln!("assay: the folder {shown} cannot be read: {reason}");
             return Ok(ExitCode::from(UNREADABLE));
@@ -46,7 +50,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let spinner = progress::spinner("Reading the pack");
     let mut report = packs::check(&files, files.name());
-    report.warn_of_reviews(SystemClock.now().rfc3339().get(..10).unwrap_or_default());
+    let now = SystemClock.now().rfc3339();
+    let today = now.get(..10).unwrap_or_default();
+    report.warn_of_reviews(today);
+    report.refuse_days_to_come(today);
     let coverage = report.pack.as_ref().map(coverage);
     spinner.finish_and_clear();
 
@@ -72,7 +79,7 @@ fn print_words(folder: &str, report: &Report, coverage: Option<&Coverage>) {
     let Report { faults, warnings, bank, .. } = report;
     let folder = folder.trim_end_matches('/');
     let print = |kind: &str, found: &PackFault| {
-        out::line(format_args!("{folder}/{}:{}: {kind}: {}\n    {}", found.file, found.line, found.what, found.instead))
+        out::line(format_args!("{folder}/{}: {kind}: {}\n    {}", found.place(), found.what, found.instead))
     };
     faults.iter().for_each(|found| print("fault", found));
     warnings.iter().for_each(|found| print("warning", found));

@@ -1,6 +1,6 @@
 //! Why a subcommand ended early, in words for whoever typed it.
 
-use std::{fmt::Display, process::ExitCode};
+use std::{fmt::Display, io, process::ExitCode};
 
 use assay_store::StoreError;
 
@@ -30,6 +30,21 @@ pub(crate) enum Failure {
     /// A programme.
     #[error(transparent)]
     Pack(#[from] PackError),
+}
+
+/// What the operating system said, and what to do.
+pub(crate) fn in_words(reason: &io::Error) -> String {
+    let (what, way_out) = match reason.kind() {
+        io::ErrorKind::NotFound => ("it is not there", "look at the path, or make it first"),
+        io::ErrorKind::NotADirectory => ("a file stands where a folder is wanted", "look at the path"),
+        io::ErrorKind::IsADirectory => ("it is a folder, and a file is wanted", "look at the path"),
+        io::ErrorKind::AlreadyExists => ("it is there already", "name another"),
+        io::ErrorKind::PermissionDenied => ("this user may not", "run it as the data folder's owner, or look at owner and mode"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ("there is no room", "make room on that disk"),
+        io::ErrorKind::ReadOnlyFilesystem => ("it can only be read", "name a place that can be written to"),
+        _ => return reason.to_string(),
+    };
+    format!("{what}; {way_out}")
 }
 
 impl Failure {

@@ -22,6 +22,8 @@ use std::{
 use assay_badge::KeyHistory;
 use assay_core::Chance;
 
+use crate::failure::in_words;
+
 /// How long a server waits for the one before it; longer than that one may take to end.
 const HAND_OVER: Duration = Duration::from_secs(40);
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
@@ -32,7 +34,7 @@ pub(crate) const RESTORING: &str = "restoring";
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FolderError {
     /// A file or folder did not do as asked.
-    #[error("{path}: {reason}")]
+    #[error("{path}: {}", in_words(reason))]
     System {
         /// Which.
         path: String,
@@ -85,6 +87,19 @@ pub(crate) enum FolderError {
     /// A restore that was cut off.
     #[error("{0} was being brought back from a backup, and that was cut off; remove the folder and run `assay restore` again")]
     HalfRestored(String),
+    /// A file where the folder should be.
+    #[error("{0} is a file, and a data folder is wanted: name the folder that `assay serve` or `assay demo --data` works in")]
+    NotAFolder(String),
+    /// Nobody knows whose it is.
+    #[error(
+        "{0}/issuer is missing, which says whose data this is: bring it back from a backup (`tar -xf BACKUP -C {0} issuer`), or write the `slug` of the settings into it"
+    )]
+    NoIssuer(String),
+    /// The database is lost, or was never here.
+    #[error(
+        "{0}/assay.db is missing or empty. If it was lost, bring everything back into a new folder: `assay restore BACKUP --data NEW --journal {0}/journal/signing.jsonl`. If the database is PostgreSQL, name the settings with --config"
+    )]
+    NoDatabase(String),
     /// Nothing there.
     #[error("there is no data in {0}; name the folder that `assay serve` or `assay demo --data` works in")]
     Nothing(String),
@@ -105,7 +120,7 @@ impl DataFolder {
     /// Makes the folder if it is new, and claims it for an issuer.
     pub(crate) fn open(root: &Path, issuer: &str) -> Result<Self, FolderError> {
         let folder = Self { root: root.to_owned() };
-        folder.refuse_half_restored()?;
+        folder.refuse_other_than_whole()?;
         for part in ["", "keys", "journal"] {
             let path = if part.is_empty() { root.to_owned() } else { root.join(part) };
             make_private(&path).map_err(system(&path))?;
@@ -130,23 +145,35 @@ impl DataFolder {
     /// An existing folder, and the issuer it belongs to.
     pub(crate) fn existing(root: &Path) -> Result<(Self, String), FolderError> {
         let folder = Self { root: root.to_owned() };
-        folder.refuse_half_restored()?;
-        match folder.owner()? {
-            // The file is there, empty, before the first server has opened it.
-            Some(issuer) if fs::metadata(folder.database()).is_ok_and(|file| file.len() > 0) => Ok((folder, issuer)),
-            _ => Err(FolderError::Nothing(root.display().to_string())),
+        folder.refuse_other_than_whole()?;
+        let shown = || root.display().to_string();
+        match (folder.owner()?, folder.has_database()) {
+            (Some(issuer), true) => Ok((folder, issuer)),
+            (Some(_), false) => Err(FolderError::NoDatabase(shown())),
+            (None, true) => Err(FolderError::NoIssuer(shown())),
+            (None, false) => Err(FolderError::Nothing(shown())),
         }
     }
 
-    fn refuse_half_restored(&self) -> Result<(), FolderError> {
+    /// Whether its database is there; the file is there, empty, before the first server has opened it.
+    pub(crate) fn has_database(&self) -> bool {
+        fs::metadata(self.database()).is_ok_and(|file| file.len() > 0)
+    }
+
+    fn refuse_other_than_whole(&self) -> Result<(), FolderError> {
+        if self.root.is_file() {
+            return Err(FolderError::NotAFolder(self.root.display().to_string()));
+        }
         if self.root.join(RESTORING).exists() { Err(FolderError::HalfRestored(self.root.display().to_string())) } else { Ok(()) }
     }
 
     /// A folder that somebody claimed, whatever is in it, and the issuer it belongs to.
     pub(crate) fn claimed(root: &Path) -> Result<(Self, String), FolderError> {
         let folder = Self { root: root.to_owned() };
-        folder.refuse_half_restored()?;
-        let owner = folder.owner()?.ok_or_else(|| FolderError::Nothing(root.display().to_string()))?;
+        folder.refuse_other_than_whole()?;
+        let shown = || root.display().to_string();
+        let nobody = || if folder.has_database() { FolderError::NoIssuer(shown()) } else { FolderError::Nothing(shown()) };
+        let owner = folder.owner()?.ok_or_else(nobody)?;
         Ok((folder, owner))
     }
 
@@ -356,6 +383,6 @@ mod tests {
         drop(lock);
         folder.lock().unwrap();
         assert!(DataFolder::open(root.path(), "b").unwrap_err().to_string().contains("belongs to the issuer “a”"));
-        assert!(DataFolder::existing(root.path()).unwrap_err().to_string().contains("no data"));
+        assert!(DataFolder::existing(root.path()).unwrap_err().to_string().contains("missing or empty"));
     }
 }

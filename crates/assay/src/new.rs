@@ -10,7 +10,11 @@ use assay_core::Clock;
 use assay_items::fault::is_slug;
 use include_dir::{Dir, include_dir};
 
-use crate::{failure::Failure, out, system::SystemClock};
+use crate::{
+    failure::{Failure, in_words},
+    out,
+    system::SystemClock,
+};
 
 static SKELETON: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/skeleton");
 
@@ -35,14 +39,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Ok(there) if there > 0 => {
             return Err(Failure::Words(format!("{shown} is not empty, so nothing was written: name a folder that is not there yet")));
         }
+        Err(_) if folder.is_file() => {
+            return Err(Failure::Words(format!("{shown} is a file, so nothing was written: name a folder that is not there yet")));
+        }
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(Failure::while_doing(&format!("{shown} cannot be made"), error));
+            return Err(Failure::while_doing(&format!("{shown} cannot be made"), in_words(&error)));
         }
         _ => {}
     }
     let today = SystemClock.now().rfc3339();
-    write(&SKELETON, folder, &title(id), today.get(..10).unwrap_or_default())
-        .map_err(|error| Failure::while_doing(&format!("{shown} could not be written in full; delete it and try again"), error))?;
+    write(&SKELETON, folder, &title(id), today.get(..10).unwrap_or_default()).map_err(|error| {
+        Failure::while_doing(&format!("{shown} could not be written in full; delete it and try again"), in_words(&error))
+    })?;
     out::line(format_args!("{shown} is a programme with one lesson and four questions. Read its programme.toml first, then:"));
     out::line(format_args!("  assay check {shown}"));
     Ok(ExitCode::SUCCESS)

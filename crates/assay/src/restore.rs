@@ -15,7 +15,7 @@ use assay_store::{
 use crate::{
     archive::{self, DATABASE, Manifest, make_private},
     beside::Where,
-    failure::Failure,
+    failure::{Failure, in_words},
     folder::{DataFolder, RESTORING},
     journals::take_journals,
     out, progress,
@@ -57,10 +57,16 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         return Err(Failure::Usage(format!("--to: “{}…” is no PostgreSQL URL", url.split(':').next().unwrap_or_default())));
     }
     let root = &args.data;
-    let cannot = |e: io::Error| Failure::while_doing(&root.display().to_string(), e);
+    let cannot = |e: io::Error| Failure::while_doing(&root.display().to_string(), in_words(&e));
     if fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Failure::Words(format!(
             "{} is not empty, and a restore overwrites nothing; name an empty folder, or move what is there away",
+            root.display()
+        )));
+    }
+    if root.is_file() {
+        return Err(Failure::Words(format!(
+            "{} is a file, and a restore makes a folder: name an empty one, or one that is not there",
             root.display()
         )));
     }

@@ -7,7 +7,7 @@ use assay_pack::Pack;
 
 use crate::{
     failure::Failure,
-    folder::DataFolder,
+    folder::{DataFolder, FolderError},
     packs, serve,
     settings::{Settings, SettingsError},
 };
@@ -65,6 +65,10 @@ pub(crate) fn folder(folder: &DataFolder, settings: Option<&Settings>) -> Findin
     let mut found = vec![("files", files(folder.root()))];
     if let Some(settings) = settings {
         found.push(("public_url", public_url(folder, settings)));
+        // Keys are made after the database: one that is not there was lost.
+        if settings.server.is_none() && folder.root().join(serve::HISTORY).exists() && !folder.has_database() {
+            found.push(("database", Err(FolderError::NoDatabase(folder.root().display().to_string()).to_string())));
+        }
     }
     found.push(("writing", writing(&folder.journal())));
     found

@@ -98,6 +98,16 @@ fn a_new_programme_is_sound_explains_itself_and_writes_over_nothing() {
         assert!(!text.contains("TODAY") && !text.contains("\"NAME\""), "{text}");
     }
 
+    // Four questions prove nothing about guessing, and the words claim nothing.
+    assert!(words.contains("of so few items that is luck") && !words.contains("of at most"), "{words}");
+    assert!(words.contains("1 lesson with"), "{words}");
+    let lesson = fs::read_to_string(pack.join("lessons/asking-well.md")).unwrap();
+    let line = 1 + lesson.lines().position(|line| line.starts_with("checked_on")).unwrap();
+    let day = lesson.lines().nth(line - 1).unwrap().to_owned();
+    fs::write(pack.join("lessons/asking-well.md"), lesson.replace(&day, "checked_on: 2999-01-01")).unwrap();
+    let (status, words) = said(&assay(["check", path]));
+    assert!(status == 1 && words.contains(&format!("asking-well.md:{line}: fault: `checked_on` is 2999-01-01")), "{words}");
+
     fs::write(pack.join("programme.toml"), "mine").unwrap();
     let (status, words) = said(&assay(["new", path]));
     assert!(status == 1 && words.contains("is not empty, so nothing was written"), "{status} {words}");

@@ -229,6 +229,15 @@ impl fmt::Display for Bank {
         let Some(guesses) = &self.guesses else { return Ok(()) };
         let single: Vec<String> = guesses.single.iter().map(|guess| format!("{} {:.0} %", guess.rules.join(""), guess.percent)).collect();
         writeln!(f, "guessing by cues: {}; blind chance {:.0} %", single.join(", "), guesses.chance)?;
+        if guesses.items < guesser::ENOUGH_ITEMS {
+            return writeln!(
+                f,
+                "guessing by cues, the best of all combinations: {:.0} % ({}); of so few items that is luck, and it is judged from {} on",
+                guesses.best.percent,
+                guesses.best.rules.join(", "),
+                guesser::ENOUGH_ITEMS
+            );
+        }
         writeln!(
             f,
             "guessing by cues, the best of all combinations: {:.0} % of at most {:.0} % ({})",

@@ -127,8 +127,11 @@ impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} items, {} objectives, {} lessons with {} knowledge checks",
-            self.items, self.objectives, self.lessons, self.knowledge_checks
+            "{}, {}, {} with {}",
+            count(self.items, "item"),
+            count(self.objectives, "objective"),
+            count(self.lessons, "lesson"),
+            count(self.knowledge_checks, "knowledge check")
         )?;
         let LookupCounts { yes, partly, no } = self.lookup;
         writeln!(f, "looked up in one search: yes {yes}, partly {partly}, no {no}")?;
@@ -150,6 +153,11 @@ impl fmt::Display for Coverage {
         rows.extend(self.by_objective.iter().map(|one| [one.id.clone(), one.items.to_string(), one.lessons.join(", ")]));
         table(f, &rows)
     }
+}
+
+/// So many of something, in words.
+pub(crate) fn count(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 
 /// First column to the left, figures to the right, a last column of words as it is.

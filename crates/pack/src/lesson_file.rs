@@ -23,6 +23,8 @@ pub(crate) struct LessonReading {
     pub(crate) parts: Vec<Part>,
     /// Links inside the programme.
     pub(crate) links: Vec<OwnLink>,
+    /// When its facts were checked, as it says.
+    pub(crate) checked_on: Option<Located<String>>,
     /// Objectives it says it teaches.
     pub(crate) objectives: Vec<Located<String>>,
     /// Its questions, with lines.
@@ -62,7 +64,8 @@ pub(crate) fn read(id: &str, programme: &str, bytes: &[u8]) -> LessonReading {
         }
     };
     let objectives = front.objectives.clone();
-    let whole = front.title.zip(front.checked_on).filter(|_| faults.is_empty());
+    let day = front.checked_on.clone();
+    let whole = front.title.zip(front.checked_on.map(|day| day.value)).filter(|_| faults.is_empty());
     let lesson = whole.map(|(title, checked_on)| Lesson {
         id: id.to_owned(),
         title,
@@ -73,7 +76,7 @@ pub(crate) fn read(id: &str, programme: &str, bytes: &[u8]) -> LessonReading {
         body: Html::default(),
         checks: body.checks.iter().map(check).collect(),
     });
-    LessonReading { lesson, parts: body.body, links: body.links, objectives, checks: body.checks, faults }
+    LessonReading { lesson, parts: body.body, links: body.links, objectives, checked_on: day, checks: body.checks, faults }
 }
 
 fn check(asked: &Asked) -> KnowledgeCheck {
@@ -90,7 +93,7 @@ struct Front {
     title: Option<String>,
     objectives: Vec<Located<String>>,
     sources: Vec<String>,
-    checked_on: Option<String>,
+    checked_on: Option<Located<String>>,
 }
 
 impl Front {
@@ -105,7 +108,7 @@ impl Front {
             fields.fault(bad.line, format!("`checked_on` is `{}`", bad.value), "write a day of the calendar as YYYY-MM-DD");
         }
         let sources = sources.into_iter().map(|found| found.value).collect();
-        Self { title, objectives, sources, checked_on: checked_on.map(|found| found.value) }
+        Self { title, objectives, sources, checked_on }
     }
 }
 

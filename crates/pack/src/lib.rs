@@ -82,7 +82,14 @@ impl PackFault {
 
 impl fmt::Display for PackFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}; {}", self.file, self.line, self.what, self.instead)
+        write!(f, "{}: {}; {}", self.place(), self.what, self.instead)
+    }
+}
+
+impl PackFault {
+    /// File and line; a folder, which ends with `/`, has no lines.
+    pub fn place(&self) -> String {
+        if self.file.ends_with('/') { self.file.clone() } else { format!("{}:{}", self.file, self.line) }
     }
 }
 
@@ -97,6 +104,8 @@ pub struct Report {
     pub warnings: Vec<PackFault>,
     /// Items that somebody has to look at again by a day.
     pub reviews: Vec<Review>,
+    /// When the facts of lessons were checked, as they say.
+    pub checked: Vec<Review>,
     /// The pool as a whole, as far as it could be read; none without a `programme.toml`.
     pub bank: Option<Bank>,
 }
@@ -121,6 +130,15 @@ impl Report {
             self.warnings.push(PackFault::new(&review.file, review.line, what, instead));
         }
         self.warnings.sort();
+    }
+
+    /// Refuses lessons whose facts were checked on a day after `today` (YYYY-MM-DD): nobody did that yet.
+    pub fn refuse_days_to_come(&mut self, today: &str) {
+        for checked in self.checked.iter().filter(|checked| checked.by.as_str() > today) {
+            let what = format!("`checked_on` is {}, and today is {today}", checked.by);
+            self.faults.push(PackFault::new(&checked.file, checked.line, what, "write the day on which somebody did look the facts up"));
+        }
+        self.faults.sort();
     }
 }
 
@@ -156,6 +174,11 @@ fn examine(files: &dyn Files, id: &str, whole_pool: bool) -> Report {
         }
     };
     let mut lessons = read_lessons(files, id, &mut found);
+    let checked = lessons.iter().filter_map(|(id, lesson)| {
+        let day = lesson.checked_on.as_ref()?;
+        Some(Review { by: day.value.clone(), file: format!("lessons/{id}.md"), line: day.line })
+    });
+    let checked = checked.collect();
     let diagrams = teaching::read_diagrams(files, &mut found);
     let glossary = teaching::read_glossary(files, id, &mut found);
     teaching::set_bodies(&mut lessons, &diagrams, &mut found);
@@ -176,7 +199,7 @@ fn examine(files: &dyn Files, id: &str, whole_pool: bool) -> Report {
     if pack.is_none() && found.faults.is_empty() {
         found.fault(PROGRAMME, 1, "the pack is not complete", "compare it with docs/pack-format.md");
     }
-    Report { pack, faults: found.faults, warnings: found.warnings, reviews, bank }
+    Report { pack, faults: found.faults, warnings: found.warnings, reviews, checked, bank }
 }
 
 fn reviews(items: &[ItemFile], found: &mut Findings) -> Vec<Review> {

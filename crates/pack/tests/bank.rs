@@ -113,7 +113,7 @@ fn a_pool_that_gives_answers_away_has_a_fault_from_forty_items_on() {
     assert_eq!((fault.file.as_str(), fault.line), ("items/", 1));
     assert!(fault.what.contains("% right by cues: the longest"), "{fault}");
     assert!(fault.instead.contains("kettle") || fault.instead.contains("abacus"), "{fault}");
-    assert_says(&files, "items/:1: right options have 14");
+    assert_says(&files, "items/: right options have 14");
     // The same habit in a small pool is told, and is no fault.
     let mut few = small::pack();
     for (n, thing) in THINGS.iter().enumerate().take(20) {
