@@ -68,7 +68,7 @@ pub(crate) fn run(args: &BackupArgs) -> Result<bool, String> {
         let cannot = |e: std::io::Error| format!("what was made for a round cannot be removed from {}: {e}", args.folder.display());
         std::fs::remove_file(&file).and_then(|()| std::fs::remove_dir_all(&restored)).map_err(cannot)?;
         eprintln!(
-            "round {number} of {}: backup {backup_seconds:.1} s, restore {restore_seconds:.1} s, {} failed",
+            "round {number} of {}: backup {backup_seconds:.1} s, restore {restore_seconds:.1} s, {} failed so far",
             args.rounds,
             faults.len()
         );

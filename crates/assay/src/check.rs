@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use assay_core::Clock;
+use assay_core::{Clock, UtcMillis};
 use assay_pack::{Bank, Coverage, Folder, PackFault, Report, coverage};
 use serde::Serialize;
 
@@ -50,10 +50,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let spinner = progress::spinner("Reading the pack");
     let mut report = packs::check(&files, files.name());
-    let now = SystemClock.now().rfc3339();
-    let today = now.get(..10).unwrap_or_default();
-    report.warn_of_reviews(today);
-    report.refuse_days_to_come(today);
+    let now = SystemClock.now();
+    let day = |at: UtcMillis| at.rfc3339().chars().take(10).collect::<String>();
+    report.warn_of_reviews(&day(now));
+    // Where the day begins first, it is today 14 hours before it is in UTC.
+    report.refuse_days_to_come(&day(now.plus_seconds(14 * 3600)));
     let coverage = report.pack.as_ref().map(coverage);
     spinner.finish_and_clear();
 

@@ -25,6 +25,10 @@ pub(crate) fn failure(error: ReadError) -> Failure {
         ReadError::NotContinued { .. } => {
             Failure::Words(format!("{error}. Give the whole one with --journal, or, where it is lost, say --journal-lost"))
         }
+        ReadError::Broken { .. } => Failure::Words(format!(
+            "{error}: where this one lies in the data folder, move it away, and give the other with `assay reconcile --journal FILE`; where there is \
+             none, say --journal-lost"
+        )),
         error => Failure::Words(error.to_string()),
     }
 }

@@ -24,6 +24,8 @@ use crate::{connections, failure::Failure, figures::Figures, manager, out};
 const GRACE: Duration = Duration::from_secs(10);
 /// How long the worker may take to end what it does: a mail server is given 20 seconds.
 const WORKER_GRACE: Duration = Duration::from_secs(25);
+/// How long the last notes of what was shown may take: they are no promise.
+const NOTES_GRACE: Duration = Duration::from_secs(2);
 
 /// How often a node's clock is compared with the database server's.
 const COMPARE_EVERY: Duration = Duration::from_secs(10);
@@ -154,7 +156,8 @@ pub(crate) async fn run(serving: Serving) -> Result<(), Failure> {
         let _seen = requests_over.send(true);
     };
     tokio::join!(answering, working, comparing, figures);
-    ending.settle().await;
+    // A database that takes nothing any more holds nobody up.
+    let _forgotten = tokio::time::timeout(NOTES_GRACE, ending.settle()).await;
     store.close().await;
     Ok(())
 }

@@ -156,7 +156,7 @@ async fn what_stops_a_start_is_told_by_doctor_and_server_in_the_same_words() {
         (&format!("metrics = \"127.0.0.1:{}", ports[1]), &format!("metrics = \"{address}"), "both cannot have one port"),
         (&format!("public_url = \"http://{address}"), "public_url = \"http://localhost:81", "could no longer be verified"),
         (&format!("public_url = \"http://{address}"), "public_url = \"http://localhost:99999", "the port 99999, which no address can have"),
-        ("contact = \"h@example.org", "contact = \"somebody", "by which nobody can be reached"),
+        ("contact = \"h@example.org", "contact = \"h\\u0007@example.org", "on one line"),
     ] {
         assert!(good.contains(from), "{from}");
         fs::write(&config, good.replacen(from, to, 1)).unwrap();

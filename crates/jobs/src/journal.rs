@@ -299,7 +299,12 @@ mod tests {
                 assert_eq!(reading.left_out, Some(LeftOut { line: 3, cut_short }), "{rest:?}");
                 assert_eq!(reading.position, known.position);
             }
+            let copy = folder.path().join("copy.jsonl");
+            std::fs::write(&copy, &whole).unwrap();
+            FileJournal::new(&copy).append(&line(3)).unwrap();
+            assert!(extends(&copy, &path).unwrap(), "another copy stands in for it: {rest:?}");
             journal.append(&line(4)).unwrap();
+            assert!(!extends(&copy, &path).unwrap(), "it has a line that the other one does not have");
             let reading = read(&path, &[]).unwrap().unwrap();
             assert_eq!((reading.entries.len(), reading.left_out), (3, None), "a line that follows from it says that it was so");
         }

@@ -59,7 +59,11 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     for value in headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()) {
         for coding in value.split(',') {
             let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-            let refused = weight.trim().strip_prefix("q=").is_some_and(|weight| weight.trim().parse() == Ok(0.0_f32));
+            let refused = weight
+                .trim()
+                .strip_prefix(['q', 'Q'])
+                .and_then(|weight| weight.strip_prefix('='))
+                .is_some_and(|weight| weight.trim().parse() == Ok(0.0_f32));
             match name.trim() {
                 name if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => return !refused,
                 "*" => anything = !refused,
@@ -126,7 +130,7 @@ mod tests {
         for yes in ["gzip", "br, GZIP", "deflate;q=0.5, gzip;q=0.1", "*", "x-gzip", "gzip;q=1, *;q=0"] {
             assert!(takes(yes), "{yes}");
         }
-        for no in ["", "identity", "br", "gzip;q=0", "gzip; q=0.0", "*;q=0", "gzip;q=0, *", "gzipped"] {
+        for no in ["", "identity", "br", "gzip;q=0", "gzip; Q=0.0", "*;q=0", "gzip;q=0, *", "gzipped"] {
             assert!(!takes(no), "{no}");
         }
         assert!(!takes_gzip(&HeaderMap::new()));

@@ -1,7 +1,7 @@
 //! When questions were first shown is noted in the background, many at a time.
 //!
 //! It is no promise to anybody: a page does not wait for a commit, and can be read while nothing can be written. A crash forgets the
-//! notes of the last fifth of a second; an answer is saved all the same.
+//! notes of the last fifth of a second, or those since the database took none; an answer is saved all the same.
 
 use std::{
     mem::take,
@@ -75,6 +75,10 @@ impl App {
     pub async fn settle(&self) -> bool {
         let _one_at_a_time = self.notes().writing.lock().await;
         let mut notes = self.notes().with(|waiting| take(&mut waiting.notes));
+        // The first time counts, also where a page was loaded again before anything could be written; and nodes take rows in one order.
+        let place = |shown: &Shown| (shown.learner.person.0, shown.attempt.0, shown.position);
+        notes.sort_unstable_by_key(|shown| (place(shown), shown.at));
+        notes.dedup_by_key(|shown| place(shown));
         while !notes.is_empty() {
             let shown = notes[notes.len().saturating_sub(AT_ONCE)..].to_vec();
             let written = notes.len() - shown.len();

@@ -186,7 +186,7 @@ fn line_before(file: &mut File, position: &JournalPosition) -> io::Result<Option
     Ok((<[u8; 32]>::from(Sha256::digest(&line)) == position.last_sha256).then_some(line))
 }
 
-/// Whether the longer file begins with every byte of the shorter one, up to its last whole line.
+/// Whether the longer file begins with every byte of the shorter one, up to its last line that says something.
 ///
 /// # Errors
 /// When one cannot be read.
@@ -202,7 +202,8 @@ pub fn extends(longer: &Path, shorter: &Path) -> io::Result<bool> {
         }
         longer.read_until(b'\n', &mut one)?;
         if one != other {
-            return Ok(false);
+            let is_last = shorter.fill_buf()?.is_empty();
+            return Ok(is_last && serde_json::from_slice::<Link>(&other).is_err());
         }
     }
 }

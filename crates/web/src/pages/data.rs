@@ -43,6 +43,8 @@ pub(crate) async fn data(State(app): State<App>, who: SignedIn) -> Result<Respon
 /// `GET /me/data/export`: own answers and marks, badges with the issuer's key history; no keys of questions.
 pub(crate) async fn export(State(app): State<App>, who: SignedIn) -> Result<Response, Fault> {
     let learner = who.0.learner;
+    // What was shown a moment ago belongs to it; a database that takes nothing now is read all the same.
+    app.settle().await;
     let mut data = app.store.read(OwnData { learner }).await?;
     let attempts = app.store.read(AttemptsOf { learner }).await?;
     let attempt = |a: &assay_store::queries::Attempt| {
