@@ -20,7 +20,7 @@ use crate::{
     demo,
     failure::Failure,
     folder::DataFolder,
-    keys::{self, Known},
+    keys::{self, Kind, Known},
     out,
     reconcile::{self, Compared},
     settings::Settings,
@@ -102,6 +102,7 @@ async fn installation(chart: &mut Chart, root: &Path, settings: Option<&Settings
             }
         },
     );
+    let kind = settings.map_or_else(|| Kind::of(&folder, &slug), |_| Kind::Served);
     chart.note_all(start::folder(&folder, settings));
     chart.note("disk", disk(root));
     let store = match database(&folder, settings).await {
@@ -111,28 +112,31 @@ async fn installation(chart: &mut Chart, root: &Path, settings: Option<&Settings
         }
         Err(words) => {
             chart.note("database", Err(words));
-            // What can be said of them by themselves.
-            return note_keys(chart, &folder, &slug, &Known::default());
+            return note_keys(chart, &folder, kind, None);
         }
     };
-    if let Err(error) = inside(chart, &store, &folder, slug).await {
+    if let Err(error) = inside(chart, &store, &folder, slug, kind).await {
         chart.note("database", Err(error.to_string()));
     }
     store.close().await;
 }
 
-fn note_keys(chart: &mut Chart, folder: &DataFolder, slug: &str, known: &Known) {
-    match keys::judge(folder, slug, known) {
+/// Without a database: what can be said of them by themselves.
+fn note_keys(chart: &mut Chart, folder: &DataFolder, kind: Kind, known: Option<&Known>) {
+    match keys::judge(folder, kind, known.unwrap_or(&Known::default())) {
+        Ok(_) if known.is_none() => {
+            chart.note("keys", Ok("they fit together; whether they are this database's was not looked at".to_owned()));
+        }
         Ok(found) => chart.note("keys", Ok(found.words())),
         Err(wrong) => wrong.into_iter().for_each(|words| chart.note("keys", Err(words))),
     }
 }
 
 /// What only the database can tell.
-async fn inside(chart: &mut Chart, store: &Store, folder: &DataFolder, slug: String) -> Result<(), Failure> {
+async fn inside(chart: &mut Chart, store: &Store, folder: &DataFolder, slug: String, kind: Kind) -> Result<(), Failure> {
     let now = SystemClock.now().plus_seconds(demo::moved_seconds(folder));
-    let issuer = store.run(EnsureIssuer { slug: slug.clone(), id: IssuerId::random(&SystemChance), at: now }).await?;
-    note_keys(chart, folder, &slug, &Known::read(store, issuer).await?);
+    let issuer = store.run(EnsureIssuer { slug, id: IssuerId::random(&SystemChance), at: now }).await?;
+    note_keys(chart, folder, kind, Some(&Known::read(store, issuer).await?));
     let newest = store.read(NewestTime { issuer }).await?.max(FileJournal::new(folder.journal()).newest());
     chart.note(
         "clock",
