@@ -46,6 +46,11 @@ pub(crate) struct Beside {
 }
 
 impl Where {
+    /// Whether it is a server's, by its settings.
+    pub(crate) fn names_settings(&self) -> bool {
+        self.config.is_some()
+    }
+
     /// Where its database is, for a move; nothing is opened. An embedded one must be there.
     pub(crate) fn end(self) -> Result<End, Failure> {
         let end = match (self.config, self.data) {

@@ -53,13 +53,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// Keep what belongs into a database in this PostgreSQL database (postgres://user@host/database), which should be empty or this
-    /// demonstration's own.
+    /// demonstration's own. With --data, where its key is.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
 }
 
 /// Runs the subcommand.
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    if args.database.is_some() && args.data.is_none() {
+        return Err(Failure::Usage(
+            "--database needs --data FOLDER, too: the key that signs is kept in the folder, and without it this database could not be used again"
+                .to_owned(),
+        ));
+    }
     let handed = manager::socket()?;
     let handed_over = handed.is_some();
     // Removed when this goes out of scope, at the end.
@@ -144,7 +150,7 @@ async fn assemble(folder: &Arc<DataFolder>, address: &str, database: Option<&str
         return Err(Failure::half_filled());
     }
     let issuer_id = store.run(EnsureIssuer { slug: SLUG.to_owned(), id: IssuerId::random(&*chance), at: clock.now() }).await?;
-    let keys = keys::take(folder, SLUG, &store, issuer_id, &*chance).await?;
+    let keys = keys::take(folder, keys::Kind::Demonstration, &store, issuer_id, &*chance).await?;
     let issuer = Arc::new(issuer(folder, address, keys.seed, &*clock)?);
     keys::agree(&store, &keys).await?;
     let secret = keys.secret;

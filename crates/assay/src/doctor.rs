@@ -19,10 +19,11 @@ use assay_store::{
 use crate::{
     demo,
     failure::Failure,
-    folder::DataFolder,
-    keys::{self, Known},
+    folder::{DataFolder, FolderError},
+    keys::{self, Kind, Known},
     out,
     reconcile::{self, Compared},
+    serve,
     settings::Settings,
     start::{self, Finding, Findings},
     system::{SystemChance, SystemClock},
@@ -62,7 +63,9 @@ impl Chart {
     }
 
     fn note_all(&mut self, findings: Findings) {
-        findings.into_iter().for_each(|(what, finding)| self.note(what, finding));
+        // Said below, of every database.
+        let findings = findings.into_iter().filter(|(what, _)| *what != "database");
+        findings.for_each(|(what, finding)| self.note(what, finding));
     }
 }
 
@@ -90,6 +93,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
 async fn installation(chart: &mut Chart, root: &Path, settings: Option<&Settings>) {
     let (folder, slug) = match DataFolder::claimed(root) {
         Ok(found) => found,
+        // A server makes its folder.
+        Err(FolderError::Nothing(_)) if settings.is_some() && is_untouched(root) => {
+            return chart.note("data folder", Ok(format!("{}: nothing here yet, the first start makes it", root.display())));
+        }
         Err(error) => return chart.note("data folder", Err(error.to_string())),
     };
     let other = settings.filter(|settings| settings.issuer_slug != slug);
@@ -102,6 +109,7 @@ async fn installation(chart: &mut Chart, root: &Path, settings: Option<&Settings
             }
         },
     );
+    let kind = settings.map_or_else(|| Kind::of(&folder, &slug), |_| Kind::Served);
     chart.note_all(start::folder(&folder, settings));
     chart.note("disk", disk(root));
     let store = match database(&folder, settings).await {
@@ -111,28 +119,36 @@ async fn installation(chart: &mut Chart, root: &Path, settings: Option<&Settings
         }
         Err(words) => {
             chart.note("database", Err(words));
-            // What can be said of them by themselves.
-            return note_keys(chart, &folder, &slug, &Known::default());
+            return note_keys(chart, &folder, kind, None);
         }
     };
-    if let Err(error) = inside(chart, &store, &folder, slug).await {
+    if let Err(error) = inside(chart, &store, &folder, slug, kind).await {
         chart.note("database", Err(error.to_string()));
     }
     store.close().await;
 }
 
-fn note_keys(chart: &mut Chart, folder: &DataFolder, slug: &str, known: &Known) {
-    match keys::judge(folder, slug, known) {
+/// Whether nothing of an installation is there.
+fn is_untouched(root: &Path) -> bool {
+    ["assay.db", "issuer", "keys", "journal"].iter().all(|name| !root.join(name).exists())
+}
+
+/// Without a database: what can be said of them by themselves.
+fn note_keys(chart: &mut Chart, folder: &DataFolder, kind: Kind, known: Option<&Known>) {
+    match keys::judge(folder, kind, known.unwrap_or(&Known::default())) {
+        Ok(_) if known.is_none() => {
+            chart.note("keys", Ok("they fit together; whether they are this database's was not looked at".to_owned()));
+        }
         Ok(found) => chart.note("keys", Ok(found.words())),
         Err(wrong) => wrong.into_iter().for_each(|words| chart.note("keys", Err(words))),
     }
 }
 
 /// What only the database can tell.
-async fn inside(chart: &mut Chart, store: &Store, folder: &DataFolder, slug: String) -> Result<(), Failure> {
+async fn inside(chart: &mut Chart, store: &Store, folder: &DataFolder, slug: String, kind: Kind) -> Result<(), Failure> {
     let now = SystemClock.now().plus_seconds(demo::moved_seconds(folder));
-    let issuer = store.run(EnsureIssuer { slug: slug.clone(), id: IssuerId::random(&SystemChance), at: now }).await?;
-    note_keys(chart, folder, &slug, &Known::read(store, issuer).await?);
+    let issuer = store.run(EnsureIssuer { slug, id: IssuerId::random(&SystemChance), at: now }).await?;
+    note_keys(chart, folder, kind, Some(&Known::read(store, issuer).await?));
     let newest = store.read(NewestTime { issuer }).await?.max(FileJournal::new(folder.journal()).newest());
     chart.note(
         "clock",
@@ -176,20 +192,29 @@ async fn database(folder: &DataFolder, settings: Option<&Settings>) -> Result<(S
             if let Some((url, _)) = &settings.server {
                 same_schema(schema_of_server(url).await.map_err(|e| e.to_string())?.unwrap_or(0))?;
             }
-            settings.open_store(folder).await.map_err(|e| e.to_string())?
+            settings.open_store(folder).await.map_err(failed)?
         }
         None => {
             let file = folder.database();
-            same_schema(schema_of(&file).await.map_err(|e| e.to_string())?)?;
-            Store::open_sqlite(&file).await.map_err(|e| e.to_string())?
+            // A first start that was cut off has made no keys yet, and goes on.
+            if !folder.has_database() && (settings.is_none() || folder.root().join(serve::HISTORY).exists()) {
+                return Err(FolderError::NoDatabase(folder.root().display().to_string()).to_string());
+            }
+            same_schema(schema_of(&file).await.map_err(failed)?)?;
+            Store::open_sqlite(&file).await.map_err(failed)?
         }
     };
-    if store.read(IsHalfFilled {}).await.map_err(|e: StoreError| e.to_string())? {
+    if store.read(IsHalfFilled {}).await.map_err(failed)? {
         store.close().await;
         return Err(Failure::half_filled().to_string());
     }
     let engine = if store.is_alone() { "embedded" } else { "PostgreSQL" };
     Ok((store, format!("{engine}, schema {}; what it acknowledges survives a power cut", own_schema())))
+}
+
+/// As the server says it, with the way out.
+fn failed(error: StoreError) -> String {
+    Failure::from(error).to_string()
 }
 
 fn same_schema(schema: i64) -> Result<(), String> {

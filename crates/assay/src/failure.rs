@@ -19,7 +19,7 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Usage(String),
     /// The database.
-    #[error(transparent)]
+    #[error("{}{}", .0, restore_of(.0))]
     Store(#[from] StoreError),
     /// The data folder.
     #[error(transparent)]
@@ -45,6 +45,17 @@ pub(crate) fn in_words(reason: &io::Error) -> String {
         _ => return reason.to_string(),
     };
     format!("{what}; {way_out}")
+}
+
+/// The way out where the embedded database is damaged; nothing otherwise.
+fn restore_of(error: &StoreError) -> &'static str {
+    let words = error.to_string();
+    if words.contains("malformed") || words.contains("is not a database") {
+        ". Keep what is there, and bring everything back into a new folder: `assay restore BACKUP --data NEW --journal FOLDER/journal/signing.jsonl`, \
+         where FOLDER is the data folder of now"
+    } else {
+        ""
+    }
 }
 
 impl Failure {

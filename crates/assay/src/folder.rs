@@ -22,7 +22,7 @@ use std::{
 use assay_badge::KeyHistory;
 use assay_core::Chance;
 
-use crate::failure::in_words;
+use crate::{failure::in_words, keys};
 
 /// How long a server waits for the one before it; longer than that one may take to end.
 const HAND_OVER: Duration = Duration::from_secs(40);
@@ -46,23 +46,31 @@ pub(crate) enum FolderError {
     InUse(String),
     /// A secret that others can read.
     #[error(
-        "the secret file {path} can be read by others on this machine (mode {mode:o}); anyone who copied it can sign badges in your name. If nobody did, close it with `chmod 600 {path}`"
+        "the secret file {path} can be read by others on this machine (mode {mode:o}); anyone who copied it can {harm}. If nobody did, close it with `chmod 600 {path}`; if somebody may have: `assay rotate {name} --config FILE`"
     )]
     Open {
         /// The file.
         path: String,
         /// Its permissions.
         mode: u32,
+        /// Its name.
+        name: String,
+        /// What it is good for.
+        harm: &'static str,
     },
     /// A secret of the wrong size.
     #[error(
-        "the secret file {path} has {length} bytes and must have 32; put the right one back from a backup (a new one cannot stand in for it)"
+        "the secret file {path} has {length} bytes and must have 32: it was cut off or overwritten. Bring it back from a backup: `tar -xf BACKUP -C {root} keys/{name}`. If it is lost for good: `assay rotate {name} --config FILE` makes a new one"
     )]
     Length {
         /// The file.
         path: String,
         /// What it has.
         length: usize,
+        /// The data folder.
+        root: String,
+        /// Its name.
+        name: String,
     },
     /// A file with other content than expected.
     #[error("{path} cannot be read: {reason}; put it back from a backup")]
@@ -250,9 +258,11 @@ impl DataFolder {
         let path = self.root.join("keys").join(name);
         match fs::read(&path) {
             Ok(bytes) => {
-                refuse_open(&path)?;
+                refuse_open(&path, name)?;
                 let length = bytes.len();
-                bytes.try_into().map(Some).map_err(|_| FolderError::Length { path: path.display().to_string(), length })
+                let shown = |path: &Path| path.display().to_string();
+                let wrong = |_| FolderError::Length { path: shown(&path), length, root: shown(&self.root), name: name.to_owned() };
+                bytes.try_into().map(Some).map_err(wrong)
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(system(&path)(e)),
@@ -328,14 +338,18 @@ fn touch_private(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn refuse_open(path: &Path) -> Result<(), FolderError> {
+fn refuse_open(path: &Path, name: &str) -> Result<(), FolderError> {
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::metadata(path).map_err(system(path))?.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(FolderError::Open { path: path.display().to_string(), mode }) }
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let harm = if name == keys::SIGNING { "sign badges in your name" } else { "foretell forms, and who has which account" };
+    Err(FolderError::Open { path: path.display().to_string(), mode, name: name.to_owned(), harm })
 }
 
 #[cfg(not(unix))]
-fn refuse_open(_path: &Path) -> Result<(), FolderError> {
+fn refuse_open(_path: &Path, _name: &str) -> Result<(), FolderError> {
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The keys of an installation: made at its first start, asked for at each later one, and changed only where somebody orders it
 //! (`assay rotate`). A server that made a new key for one that is lost would sign in nobody's name, and the loss would stay unseen.
 
-use assay_badge::{KeyHistory, SigningKey};
+use assay_badge::{KeyHistory, KeyRecord, SigningKey};
 use assay_core::{Chance, UtcMillis, chance::keyed_seed, ids::IssuerId};
 use assay_store::{
     Store,
@@ -68,20 +68,34 @@ pub(crate) struct Keys {
     pub(crate) secret: [u8; 32],
 }
 
-/// Where a folder of this issuer has its key history: a demonstration's is not among the keys.
-pub(crate) fn history_of(folder: &DataFolder, slug: &str) -> &'static str {
-    if is_demonstration(slug) || folder.root().join(demo::HISTORY).exists() { demo::HISTORY } else { serve::HISTORY }
+/// Whose a data folder is: what an issuer is called does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `assay serve`'s.
+    Served,
+    /// `assay demo`'s.
+    Demonstration,
 }
 
-/// Whether it is a demonstration's.
-pub(crate) fn is_demonstration(slug: &str) -> bool {
-    slug == demo::SLUG
+impl Kind {
+    /// For a command that is told a folder, and no settings. A demonstration never has its history among the keys.
+    pub(crate) fn of(folder: &DataFolder, slug: &str) -> Self {
+        if slug == demo::SLUG && !folder.root().join(serve::HISTORY).exists() { Self::Demonstration } else { Self::Served }
+    }
+
+    /// The key history's file.
+    fn history(self) -> &'static str {
+        match self {
+            Self::Served => serve::HISTORY,
+            Self::Demonstration => demo::HISTORY,
+        }
+    }
 }
 
 /// The words for a key that is missing or another's, each with the way out.
 struct Words<'a> {
     folder: &'a DataFolder,
-    demonstration: bool,
+    kind: Kind,
     shared: bool,
 }
 
@@ -92,7 +106,7 @@ impl Words<'_> {
 
     fn bring(&self, name: &str) -> String {
         let root = self.folder.root().display();
-        if self.demonstration {
+        if self.kind == Kind::Demonstration {
             return "Bring it back from a copy of this folder, or begin another demonstration with another folder and database".to_owned();
         }
         let copy = if self.shared { "copy the folder `keys` from another node, or bring" } else { "bring" };
@@ -100,7 +114,7 @@ impl Words<'_> {
     }
 
     fn way_out(&self, name: &str) -> String {
-        if self.demonstration {
+        if self.kind == Kind::Demonstration {
             return self.bring(name);
         }
         let file = name.trim_start_matches("keys/");
@@ -113,12 +127,12 @@ impl Words<'_> {
 ///
 /// # Errors
 /// Everything that is wrong, each with the way out.
-pub(crate) fn judge(folder: &DataFolder, slug: &str, known: &Known) -> Result<Found, Vec<String>> {
-    let words = Words { folder, demonstration: is_demonstration(slug), shared: known.shared };
+pub(crate) fn judge(folder: &DataFolder, kind: Kind, known: &Known) -> Result<Found, Vec<String>> {
+    let words = Words { folder, kind, shared: known.shared };
     let mut wrong = Vec::new();
     let mut kept = |name: &str| folder.kept_secret(name).map_err(|error| wrong.push(error.to_string()));
     let (seed, secret) = (kept(SIGNING), kept(SECRET));
-    let file = history_of(folder, slug);
+    let file = kind.history();
     let history = folder.history(file).map_err(|error| wrong.push(error.to_string()));
     let (Ok(seed), Ok(secret), Ok(history)) = (seed, secret, history) else { return Err(wrong) };
     let keys = history.as_ref().map(|history| history.keys.as_slice()).unwrap_or_default();
@@ -141,16 +155,21 @@ pub(crate) fn judge(folder: &DataFolder, slug: &str, known: &Known) -> Result<Fo
         ));
     }
     if keys.is_empty() && signed {
+        let none = match kind {
+            Kind::Served => {
+                ". Whoever verifies with `assay verify --trust` has a copy, too. If there is none anywhere, what was signed here cannot be verified \
+                 any more, and no command makes it anew: begin with a new data folder and database"
+            }
+            Kind::Demonstration => "",
+        };
         wrong.push(format!(
-            "{} is missing: without it no badge that was signed here can be verified. {}",
+            "{} is missing: without it no badge that was signed here can be verified. {}{none}",
             words.path(file),
             words.bring(file)
         ));
     }
     let others = |name: &str| match words.shared {
-        true => format!(
-            "the other nodes of this installation have another {name}: copy the folder `keys` from one of them, or name another database"
-        ),
+        true => another(name),
         false => format!(
             "{} is not the one that the database was last used with: it is an older copy, another installation's, or a change that was cut off. {}",
             words.path(name),
@@ -161,13 +180,33 @@ pub(crate) fn judge(folder: &DataFolder, slug: &str, known: &Known) -> Result<Fo
         let name = "keys/signing.key";
         if known.signing.as_ref().is_some_and(|known| *known != multibase.as_bytes()) {
             wrong.push(others(name));
-        } else if !keys.is_empty() && keys.iter().all(|key| key.public_key_multibase != multibase) {
-            wrong.push(format!(
-                "{} is not in the key history ({file}): badges that it signs could not be verified. {}",
-                words.path(name),
-                words.way_out(name)
-            ));
+        } else if let Some(history) = &history {
+            match record_of(history, multibase.as_bytes()) {
+                // Told below, as what the database knows.
+                None if known.signing.is_some() || keys.is_empty() => {}
+                None => wrong.push(format!(
+                    "{} is not in the key history ({file}): badges that it signs could not be verified, and that file is older, or another \
+                     installation's. {}",
+                    words.path(name),
+                    words.bring(file)
+                )),
+                Some(record) if record.valid_until.is_some() => wrong.push(format!(
+                    "{} is retired in the key history ({file}): `assay rotate` was cut off, or it is an older copy. {}",
+                    words.path(name),
+                    words.way_out(name)
+                )),
+                Some(_) => {}
+            }
         }
+    }
+    // By the key itself: the first key of every history of one address has the same name.
+    if let (Some(history), Some(signing)) = (history.as_ref().filter(|_| !keys.is_empty()), &known.signing)
+        && record_of(history, signing).is_none()
+    {
+        wrong.push(format!(
+            "the key that the database was last used with is not in the key history ({file}): that file is older, or another installation's. {}",
+            words.bring(file)
+        ));
     }
     if let Some(secret) = secret
         && known.secret.as_ref().is_some_and(|known| *known != hash_of(&secret))
@@ -189,9 +228,9 @@ pub(crate) fn judge(folder: &DataFolder, slug: &str, known: &Known) -> Result<Fo
 ///
 /// # Errors
 /// Where one is missing that was used, or another is there.
-pub(crate) async fn take(folder: &DataFolder, slug: &str, store: &Store, issuer: IssuerId, chance: &dyn Chance) -> Result<Keys, Failure> {
+pub(crate) async fn take(folder: &DataFolder, kind: Kind, store: &Store, issuer: IssuerId, chance: &dyn Chance) -> Result<Keys, Failure> {
     let known = Known::read(store, issuer).await?;
-    let found = judge(folder, slug, &known).map_err(|wrong| Failure::Words(format!("nothing was started:\n  {}", wrong.join("\n  "))))?;
+    let found = judge(folder, kind, &known).map_err(|wrong| Failure::Words(format!("nothing was started:\n  {}", wrong.join("\n  "))))?;
     let made = |there: Option<[u8; 32]>, name| there.map_or_else(|| folder.make_secret(name, chance), Ok);
     Ok(Keys { seed: made(found.seed, SIGNING)?, secret: made(found.secret, SECRET)? })
 }
@@ -205,9 +244,7 @@ pub(crate) async fn agree(store: &Store, keys: &Keys) -> Result<(), Failure> {
         [(SECRET, "keys/server.secret", hash_of(&keys.secret)), (SIGNING_KNOWN_AS, "keys/signing.key", public(keys.seed))]
     {
         if store.run(Agree { name, value: own.clone() }).await? != own {
-            return Err(Failure::Words(format!(
-                "the other nodes of this installation have another {file}: copy the folder `keys` from one of them, or name another database"
-            )));
+            return Err(Failure::Words(another(file)));
         }
     }
     Ok(())
@@ -223,12 +260,27 @@ pub(crate) async fn agree_anew(store: &Store, name: &'static str, key: [u8; 32])
     Err(Failure::Words("somebody else changed the keys at the same moment: run the command again".to_owned()))
 }
 
+/// What a database that nodes share says against a key.
+fn another(file: &str) -> String {
+    let name = file.trim_start_matches("keys/");
+    format!(
+        "the other nodes of this installation have another {file}: copy the folder `keys` from one of them, or name another database; or, where a \
+         change was cut off or the database was set back: `assay rotate {name} --config FILE` again"
+    )
+}
+
 fn hash_of(secret: &[u8; 32]) -> Vec<u8> {
     keyed_seed(secret, &[b"node", b""]).to_vec()
 }
 
-fn public(seed: [u8; 32]) -> Vec<u8> {
+/// As a database knows it, and a history.
+pub(crate) fn public(seed: [u8; 32]) -> Vec<u8> {
     SigningKey::from_seed(seed).public_multibase().into_bytes()
+}
+
+/// The record of a key, by its public half.
+pub(crate) fn record_of<'a>(history: &'a KeyHistory, public: &[u8]) -> Option<&'a KeyRecord> {
+    history.keys.iter().find(|key| key.public_key_multibase.as_bytes() == public)
 }
 
 /// Whether a verification method is in a history: a `did:key` ends with its key, a `did:web` with a name.

@@ -184,7 +184,10 @@ impl Compared {
 pub(crate) async fn compare(store: &Store, issuer: IssuerId, folder: &DataFolder, at: UtcMillis) -> Result<Compared, Failure> {
     let known = store.read(JournalPositions {}).await?;
     let way_out = match store.is_alone() {
-        true => "badges and mails wait, and no attempt is begun or closed. Stop the server, run `assay reconcile`, start it again",
+        true => {
+            "badges and mails wait, and no attempt is begun or closed. Stop the server, run `assay reconcile` \
+             (with --journal FILE where the newest journal lies elsewhere, with --journal-lost where it is lost), start it again"
+        }
         false => {
             "badges and mails wait, and no attempt is begun or closed. Stop every server, gather all journals on one of them, run \
              `assay reconcile` there with each (--journal FILE), start them again"

@@ -60,7 +60,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     }
     let ensure = EnsureIssuer { slug: settings.issuer_slug.clone(), id: IssuerId::random(&*chance), at: clock.now() };
     let issuer_id = store.run(ensure).await?;
-    let keys = keys::take(&folder, &settings.issuer_slug, &store, issuer_id, &*chance).await?;
+    let keys = keys::take(&folder, keys::Kind::Served, &store, issuer_id, &*chance).await?;
     let issuer = Arc::new(issuer(&settings, &folder, keys.seed, &*clock)?);
     keys::agree(&store, &keys).await?;
     let compared = reconcile::compare(&store, issuer_id, &folder, clock.now()).await?;

@@ -87,7 +87,7 @@ fn public_url(folder: &DataFolder, settings: &Settings) -> Finding {
         None => Ok(settings.public_url.clone()),
         Some(other) => Err(format!(
             "the badges of this data folder were signed by {}, and `public_url` now stands for {wanted}: they could no longer be verified. \
-             Keep the old address, or begin with a new data folder",
+             Keep the old address, or begin with a new data folder; or keys/issuer-keys.json is another installation's: bring it back",
             other.issuer
         )),
     }
@@ -108,29 +108,50 @@ fn writing(journal: &Path) -> Finding {
     })
 }
 
+/// What a data folder has; whatever else lies in it (a disk's `lost+found`, somebody's copies) is not this program's to judge.
+#[cfg(unix)]
+fn is_ours(part: &str, name: &str) -> bool {
+    match part {
+        "keys" => ["signing.key", "server.secret", "issuer-keys.json"].contains(&name),
+        "journal" => name.ends_with(".jsonl"),
+        _ => ["assay.db", "assay.db-wal", "assay.db-shm", "issuer", "server.lock"].contains(&name),
+    }
+}
+
 /// Whose they are, and who may write them.
 #[cfg(unix)]
 fn files(root: &Path) -> Finding {
     use std::os::unix::fs::MetadataExt;
     let shown = |path: &Path| path.display().to_string();
-    let look = |path: &Path| std::fs::metadata(path).map_err(|e| format!("{} cannot be looked at ({e})", shown(path)));
-    let owner = look(root)?.uid();
-    let mut wrong = Vec::new();
+    let owner_of = |path: &Path| std::fs::metadata(path).map(|found| found.uid());
+    let owner = owner_of(root).map_err(|e| format!("{} cannot be looked at ({e})", shown(root)))?;
     let me = rustix::process::geteuid();
+    let (mut wrong, mut good) = (Vec::new(), "all are the folder's owner's, and nobody else can change them".to_owned());
+    // Who else may own what is in it: a folder that was given by its group, say, holds what the server made.
+    let mut other = (!me.is_root()).then_some(me.as_raw());
+    if me.is_root() && owner == 0 {
+        other = owner_of(&root.join("assay.db")).ok();
+    }
     if !me.is_root() && me.as_raw() != owner {
-        wrong.push(format!(
-            "{} belongs to user {owner}, and this runs as user {}: run it as the folder's owner, or give the folder to this user (chown -R)",
-            shown(root),
-            me.as_raw()
-        ));
+        use rustix::fs::{Access, AtFlags, CWD, accessat};
+        if accessat(CWD, root, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_err() {
+            wrong.push(format!(
+                "{} belongs to user {owner}, and this runs as user {}, who cannot write in it: run it as the folder's owner, or give the folder to this \
+                 user (chown -R)",
+                shown(root),
+                me.as_raw()
+            ));
+        }
+        good = format!("the folder belongs to user {owner}, and user {}, who this runs as, can write in it", me.as_raw());
     }
     for part in ["", "keys", "journal"] {
         let folder = if part.is_empty() { root.to_owned() } else { root.join(part) };
-        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
-        for path in std::iter::once(folder.clone()).chain(entries) {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let ours = entries.filter(|entry| is_ours(part, &entry.file_name().to_string_lossy())).map(|entry| entry.path());
+        for path in std::iter::once(folder.clone()).chain(ours) {
             // What goes while it is looked at is nobody's.
             let Ok(found) = std::fs::metadata(&path) else { continue };
-            if found.uid() != owner {
+            if found.uid() != owner && Some(found.uid()) != other {
                 wrong.push(format!(
                     "{} belongs to user {}, and the data folder to user {owner}: `chown --reference={} {}`",
                     shown(&path),
@@ -152,7 +173,7 @@ fn files(root: &Path) -> Finding {
     }
     wrong.sort();
     wrong.dedup();
-    if wrong.is_empty() { Ok("all are the folder's owner's, and nobody else can change them".to_owned()) } else { Err(wrong.join("\n")) }
+    if wrong.is_empty() { Ok(good) } else { Err(wrong.join("\n")) }
 }
 
 #[cfg(not(unix))]

@@ -154,7 +154,7 @@ impl House {
         let post = Arc::new(Post::default());
         let from = jiff::Timestamp::from_millisecond(at.0 - 86_400_000).unwrap();
         let signer = Arc::new(Issuer::demonstration("House", BASE, SEED, from));
-        fs::write(root.join("issuer-keys.json"), serde_json::to_string(&signer.history).unwrap()).unwrap();
+        fs::write(root.join("keys/issuer-keys.json"), serde_json::to_string(&signer.history).unwrap()).unwrap();
         let parts = |journal: PathBuf| WorkerParts {
             secret: SECRET,
             store: store.clone(),
