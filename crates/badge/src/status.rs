@@ -119,21 +119,26 @@ impl StatusList {
     }
 }
 
-/// The unsigned credential that publishes a list: valid from `now` for [`LIST_VALID_HOURS`].
+/// How long before it is signed a list is valid already, in seconds: whoever looks at the clock and then asks for the list, or has a clock
+/// that is a little behind, must not find one that begins in the future.
+const LIST_BEGINS_BEFORE: i64 = 60;
+
+/// The unsigned credential that publishes a list: valid until [`LIST_VALID_HOURS`] after `now`, when it is signed.
 ///
 /// `url` is where it is served and its id; `purpose` is `revocation` or `suspension`. Sign it with
 /// [`crate::sign`].
 ///
 /// # Errors
-/// [`StatusError::Time`] at the end of the calendar.
+/// [`StatusError::Time`] at either end of the calendar.
 pub fn list_credential(list: &StatusList, url: &str, issuer: &str, purpose: &str, now: Timestamp) -> Result<Value, StatusError> {
     let until = now.checked_add(Span::new().hours(LIST_VALID_HOURS)).map_err(|_| StatusError::Time)?;
+    let from = now.checked_sub(Span::new().seconds(LIST_BEGINS_BEFORE)).map_err(|_| StatusError::Time)?;
     Ok(json!({
         "@context": [CREDENTIALS_V2],
         "id": url,
         "type": ["VerifiableCredential", "BitstringStatusListCredential"],
         "issuer": issuer,
-        "validFrom": seconds(now),
+        "validFrom": seconds(from),
         "validUntil": seconds(until),
         "credentialSubject": {
             "id": format!("{url}#list"),
