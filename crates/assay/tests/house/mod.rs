@@ -154,6 +154,8 @@ impl House {
         let post = Arc::new(Post::default());
         let from = jiff::Timestamp::from_millisecond(at.0 - 86_400_000).unwrap();
         let signer = Arc::new(Issuer::demonstration("House", BASE, SEED, from));
+        // A copy of the database alone has no keys.
+        fs::create_dir_all(root.join("keys")).unwrap();
         fs::write(root.join("keys/issuer-keys.json"), serde_json::to_string(&signer.history).unwrap()).unwrap();
         let parts = |journal: PathBuf| WorkerParts {
             secret: SECRET,
