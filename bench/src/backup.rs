@@ -33,13 +33,13 @@ pub(crate) fn run(args: &BackupArgs) -> Result<bool, String> {
     allow_connections(args.people)?;
     let data = args.folder.join("data");
     on_one_core(prepare(&args.server, &data, args.past))?;
-    let core = (!args.no_pin).then_some(args.server_core);
+    let core = (!args.own.no_pin).then_some(args.own.server_core);
     let server = Server::start(&args.server, &data, core)?;
-    if !args.no_pin {
-        pin(args.driver_core)?;
+    if !args.own.no_pin {
+        pin(args.own.driver_core)?;
     }
-    let target = Target { url: server.url.clone(), programme: args.programme.clone(), questions: args.questions };
-    let load = LoadArgs { sitting: Sitting::plain(target, args.people, args.seed) };
+    let target = Target { url: server.url.clone(), programme: args.own.programme.clone(), questions: args.own.questions };
+    let load = LoadArgs { sitting: Sitting::plain(target, args.people, args.own.seed) };
     let watched = server.pid().and_then(Watched::with_pid);
     let mut faults = Vec::new();
     let mut rounds = Vec::new();
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &BackupArgs) -> Result<bool, String> {
     let rows = over_rounds(&rounds);
     let conditions = Conditions::read(watched);
     let bytes = size(&data.join(DATABASE));
-    if args.json {
+    if args.own.json {
         let run = json!({ "mode": "backup", "past": args.past, "people": args.people, "rounds": args.rounds, "bytes": bytes, "machine": conditions });
         println!("{:#}", json!({ "conditions": run, "median": rows, "rounds": rounds, "faults": faults }));
     } else {

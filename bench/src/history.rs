@@ -40,13 +40,13 @@ pub(crate) fn run(args: &HistoryArgs) -> Result<bool, String> {
         }
         Ok(())
     })?;
-    let core = (!args.no_pin).then_some(args.server_core);
+    let core = (!args.own.no_pin).then_some(args.own.server_core);
     let mut servers = Vec::new();
     for folder in &folders {
         servers.push(Server::start(&args.server, folder, core)?);
     }
-    if !args.no_pin {
-        pin(args.driver_core)?;
+    if !args.own.no_pin {
+        pin(args.own.driver_core)?;
     }
     let (rounds, faults) = on_one_core(async {
         let (mut rounds, mut faults) = (Vec::new(), Vec::new());
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &HistoryArgs) -> Result<bool, String> {
     let rows = over_rounds(rounds.get(1..).unwrap_or_default());
     let conditions = Conditions::read(servers.first().and_then(Server::pid).and_then(Watched::with_pid));
     let bytes = folders.each_ref().map(|folder| size(&folder.join(DATABASE)));
-    if args.json {
+    if args.own.json {
         let run = json!({ "mode": "history", "few": args.few, "many": args.many, "people": args.people, "rounds": args.rounds, "bytes": bytes, "machine": conditions });
         println!("{:#}", json!({ "conditions": run, "median": rows, "rounds": rounds, "faults": faults }));
     } else {
@@ -129,8 +129,8 @@ fn compared(sides: &[Vec<Side>]) -> Vec<Figure> {
 
 /// One round at one server: everybody does one kind of thing, then the next, each measured by itself.
 async fn play(args: &HistoryArgs, server: &Server, number: u32) -> Result<(Vec<Side>, Vec<String>), String> {
-    let target = Target { url: server.url.clone(), programme: args.programme.clone(), questions: args.questions };
-    let sitting = Sitting::plain(target, args.people, args.seed);
+    let target = Target { url: server.url.clone(), programme: args.own.programme.clone(), questions: args.own.questions };
+    let sitting = Sitting::plain(target, args.people, args.own.seed);
     let process = server.pid().and_then(Watched::with_pid);
     let badge = badge(&server.url).await?;
     let (people, mut faults) = signed_in(&sitting, number).await;
@@ -144,7 +144,7 @@ async fn play(args: &HistoryArgs, server: &Server, number: u32) -> Result<(Vec<S
         ("result", "result", Task::Results),
         ("badge", "badge page", Task::Path(format!("/b/{badge}"))),
         // Not one of a learner's pages, and the first suspect: it counts all attempts there are.
-        ("figures", "page of public figures", Task::Once(format!("/programmes/{}/standard", args.programme))),
+        ("figures", "page of public figures", Task::Once(format!("/programmes/{}/standard", args.own.programme))),
     ] {
         let back = Rc::new(RefCell::new(Vec::new()));
         let meter = Meter::start(process).await;

@@ -167,6 +167,32 @@ pub(crate) struct OverloadArgs {
     seconds: f64,
 }
 
+/// What every task is asked that starts its servers itself.
+#[derive(Args, Debug)]
+pub(crate) struct OwnServer {
+    /// Programme whose assessment is sat.
+    #[arg(long, default_value = "serverless")]
+    programme: String,
+    /// Questions that a form must have.
+    #[arg(long, default_value_t = 50)]
+    questions: u32,
+    /// Core of what is measured.
+    #[arg(long, default_value_t = 0)]
+    server_core: usize,
+    /// Core of the driver, and of whatever works beside the server.
+    #[arg(long, default_value_t = 1)]
+    driver_core: usize,
+    /// Leave it to the system who runs where.
+    #[arg(long)]
+    no_pin: bool,
+    /// Seed of what people leave to chance.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print JSON in place of the table.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct HistoryArgs {
     /// The program whose `demo` is measured.
@@ -187,27 +213,8 @@ pub(crate) struct HistoryArgs {
     /// Rounds, each at both servers; one more warms up.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// Programme whose assessment is sat.
-    #[arg(long, default_value = "serverless")]
-    programme: String,
-    /// Questions that a form must have.
-    #[arg(long, default_value_t = 50)]
-    questions: u32,
-    /// Core of both servers.
-    #[arg(long, default_value_t = 0)]
-    server_core: usize,
-    /// Core of the driver.
-    #[arg(long, default_value_t = 1)]
-    driver_core: usize,
-    /// Leave it to the system who runs where.
-    #[arg(long)]
-    no_pin: bool,
-    /// Seed of what people leave to chance.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Print JSON in place of the table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    own: OwnServer,
 }
 
 #[derive(Args, Debug)]
@@ -227,27 +234,8 @@ pub(crate) struct BackupArgs {
     /// Backups, each of them brought back.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// Programme whose assessment is sat.
-    #[arg(long, default_value = "serverless")]
-    programme: String,
-    /// Questions that a form must have.
-    #[arg(long, default_value_t = 50)]
-    questions: u32,
-    /// Core of the server.
-    #[arg(long, default_value_t = 0)]
-    server_core: usize,
-    /// Core of the driver and of the backup.
-    #[arg(long, default_value_t = 1)]
-    driver_core: usize,
-    /// Leave it to the system who runs where.
-    #[arg(long)]
-    no_pin: bool,
-    /// Seed of what people leave to chance.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Print JSON in place of the table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    own: OwnServer,
 }
 
 #[derive(Args, Debug)]
@@ -289,27 +277,8 @@ pub(crate) struct RawArgs {
     /// Rounds.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// Programme whose assessment is sat.
-    #[arg(long, default_value = "serverless")]
-    programme: String,
-    /// Questions that a form must have.
-    #[arg(long, default_value_t = 50)]
-    questions: u32,
-    /// Core of the server.
-    #[arg(long, default_value_t = 0)]
-    server_core: usize,
-    /// Core of the driver.
-    #[arg(long, default_value_t = 1)]
-    driver_core: usize,
-    /// Leave it to the system who runs where.
-    #[arg(long)]
-    no_pin: bool,
-    /// Seed of what people leave to chance.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Print JSON in place of the table.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    own: OwnServer,
 }
 
 #[derive(Args, Debug)]

@@ -41,12 +41,12 @@ const UPSERT: &str = "INSERT INTO assay_bench.responses AS r (person_id, attempt
 pub(crate) fn run(args: &RawArgs) -> Result<bool, String> {
     allow_connections(args.people)?;
     let folder = fresh_folder()?;
-    let server = Server::start_on(&args.server, folder.path(), (!args.no_pin).then_some(args.server_core), Some(&args.database))?;
-    if !args.no_pin {
-        pin(args.driver_core)?;
+    let server = Server::start_on(&args.server, folder.path(), (!args.own.no_pin).then_some(args.own.server_core), Some(&args.database))?;
+    if !args.own.no_pin {
+        pin(args.own.driver_core)?;
     }
-    let target = Target { url: server.url.clone(), programme: args.programme.clone(), questions: args.questions };
-    let load = LoadArgs { sitting: Sitting::plain(target, args.people, args.seed) };
+    let target = Target { url: server.url.clone(), programme: args.own.programme.clone(), questions: args.own.questions };
+    let load = LoadArgs { sitting: Sitting::plain(target, args.people, args.own.seed) };
     let process = server.pid().and_then(Watched::with_pid);
     let (rounds, faults, synchronous) = on_one_core(async {
         let (mut rounds, mut faults) = (Vec::new(), Vec::new());
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &RawArgs) -> Result<bool, String> {
     })?;
     let rows = over_rounds(&rounds);
     let conditions = Conditions::read(process);
-    if args.json {
+    if args.own.json {
         let run = json!({
             "mode": "raw", "people": args.people, "connections": args.connections, "batch": args.batch, "seconds": args.seconds,
             "rounds": args.rounds, "synchronous_commit": synchronous, "machine": conditions,

@@ -1,7 +1,7 @@
 //! Answers in gzip for whoever can read it.
 //!
-//! tower-http's layer makes a compressor for every answer, some 300 KB of fresh memory each time; here each thread has one that is
-//! set back (docs/performance.md has what that saves). Every body of this server stands in memory as a whole.
+//! tower-http's layer makes a compressor for every answer, a quarter of a megabyte each time by zlib's own formula, and 8 % of
+//! the server's CPU in a profile (docs/performance.md); here each thread has one that is set back. Every body of this server stands in memory as a whole.
 
 use std::cell::RefCell;
 
