@@ -9,11 +9,25 @@ use crate::{
 };
 
 /// What can be tortured, and with how much by default (`torture/src/main.rs`, `crates/assay/tests`).
-const WHAT: [&str; 11] =
-    ["power", "points", "kills", "disk", "mail", "failover", "server", "history", "points-postgres", "kills-postgres", "history-postgres"];
+const WHAT: [&str; 12] = [
+    "power",
+    "points",
+    "kills",
+    "cuts",
+    "disk",
+    "mail",
+    "failover",
+    "server",
+    "history",
+    "points-postgres",
+    "kills-postgres",
+    "history-postgres",
+];
 const KILLS: &str = "10000";
 const FAILOVERS: &str = "20";
-/// Kills of the database server.
+/// Power cuts of the program's disk.
+const CUTS: &str = "1000";
+/// Kills of the database server, and power cuts of its disk.
 const SERVER_KILLS: &str = "100";
 /// Seconds of the history.
 const HISTORY: &str = "3600";
@@ -40,11 +54,18 @@ fn one(what: &str, more: &[String]) -> Result<(), String> {
     }
     let of_program = |test: &str, variable: &str, times: &str| {
         let mut command = cargo(&["test", "--release", "--package", "assay", "--test", test, "--", "--nocapture"]);
+        // One file has two stories.
+        match what {
+            "cuts" => drop(command.arg("power")),
+            "kills" | "kills-postgres" => drop(command.arg("awarded_twice")),
+            _ => {}
+        }
         command.env(variable, more.first().map_or(times, String::as_str));
         command
     };
     let mut command = match what {
         "kills" | "kills-postgres" => of_program("kill", "ASSAY_KILLS", KILLS),
+        "cuts" => of_program("kill", "ASSAY_POWER_CUTS", CUTS),
         "history" | "history-postgres" => of_program("history", "ASSAY_HISTORY_SECONDS", HISTORY),
         "server" => of_program("server_killed", "ASSAY_SERVER_KILLS", SERVER_KILLS),
         "failover" => of_program("failover", "ASSAY_FAILOVERS", FAILOVERS),

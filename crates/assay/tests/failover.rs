@@ -8,14 +8,14 @@
 
 mod running;
 
-use std::{sync::atomic::AtomicBool, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use assay_core::chance::SeededChance;
 use assay_fixtures::{PostgresServer, free_port};
 use running::{
     Browser,
     knowing::sample_pool,
-    people::{Over, Person, Seen, finish},
+    people::{Person, Round, Seen, finish},
     site::Site,
     wait_for, wait_long_for,
 };
@@ -98,58 +98,49 @@ fn live_through(mut pair: Pair, failovers: usize) -> Found {
     let chance = SeededChance::new([17; 32]);
     let mut found = Found::default();
     for round in 0..failovers {
-        let (over, killed) = (AtomicBool::new(false), std::sync::OnceLock::new());
+        let killed = std::sync::OnceLock::new();
         people.iter_mut().for_each(|person| person.saves.clear());
-        let begins = thread::scope(|scope| {
-            let _over = Over(&over);
-            let (site, urls, pool, over, killed) = (&site, &urls, &pool, &over, &killed);
-            for (number, person) in people.iter_mut().enumerate() {
-                let hands_in = number < PASSERS && round >= number * failovers / PASSERS && !person.submitted;
-                let wait = Duration::from_millis(chance.below(900) as u64);
-                scope.spawn(move || {
-                    // Each node serves each of them now and then.
-                    let url = &urls[(number + round) % 2];
-                    if hands_in {
-                        thread::sleep(wait);
-                        person.submit_twice(url);
-                    } else {
-                        person.work(url, pool, number < PASSERS, over);
-                    }
+        let story = Round::new((round, failovers), PASSERS, 900, &chance, &pool);
+        // Each node serves each of them now and then.
+        let at = |number: usize| urls[(number + round) % 2].as_str();
+        let meanwhile = || {
+            thread::scope(|scope| {
+                let (site, urls, killed) = (&site, &urls, &killed);
+                let read_again = scope.spawn(move || {
+                    let mut browser = Browser::new();
+                    wait_long_for("a page after the kill", || {
+                        let killed: &Instant = killed.get()?;
+                        let begun = Instant::now();
+                        // A badge that nobody has is looked for in the database.
+                        let page = browser.get(&format!("{}/b/aaaaaaaaaaaaaaaaaaaaaaaaaa", urls[0])).ok()?;
+                        (begun > *killed && page.status == 404).then(|| killed.elapsed())
+                    })
                 });
-            }
-            let read_again = scope.spawn(move || {
-                let mut browser = Browser::new();
-                wait_long_for("a page after the kill", || {
-                    let killed: &Instant = killed.get()?;
-                    let begun = Instant::now();
-                    // A badge that nobody has is looked for in the database.
-                    let page = browser.get(&format!("{}/b/aaaaaaaaaaaaaaaaaaaaaaaaaa", urls[0])).ok()?;
-                    (begun > *killed && page.status == 404).then(|| killed.elapsed())
-                })
-            });
-            // Somebody begins while it happens.
-            let begins = scope.spawn(move || {
-                let number = 100 + round;
-                let url = &urls[round % 2];
-                wait_for("the kill", || killed.get().copied());
-                Person::patient(site, url, number)
-            });
-            thread::sleep(Duration::from_millis(300 + chance.below(700) as u64));
-            if frozen(round) {
-                pair.primary.freeze_replication();
-                thread::sleep(Duration::from_millis(300));
-            }
-            pair.primary.kill();
-            killed.set(Instant::now()).unwrap();
-            // Whoever watches the servers takes a moment to decide.
-            thread::sleep(Duration::from_millis(chance.below(500) as u64));
-            pair.fail_over();
-            found.read_again.push(read_again.join().unwrap());
-            // Until everybody who waits was told, and a little longer.
-            let begins = begins.join().unwrap();
-            thread::sleep(Duration::from_millis(500));
-            begins
-        });
+                // Somebody begins while it happens.
+                let begins = scope.spawn(move || {
+                    let number = 100 + round;
+                    let url = &urls[round % 2];
+                    wait_for("the kill", || killed.get().copied());
+                    Person::patient(site, url, number)
+                });
+                thread::sleep(Duration::from_millis(300 + chance.below(700) as u64));
+                if frozen(round) {
+                    pair.primary.freeze_replication();
+                    thread::sleep(Duration::from_millis(300));
+                }
+                pair.primary.kill();
+                killed.set(Instant::now()).unwrap();
+                // Whoever watches the servers takes a moment to decide.
+                thread::sleep(Duration::from_millis(chance.below(500) as u64));
+                pair.fail_over();
+                found.read_again.push(read_again.join().unwrap());
+                // Until everybody who waits was told, and a little longer.
+                let begins = begins.join().unwrap();
+                thread::sleep(Duration::from_millis(500));
+                begins
+            })
+        };
+        let begins = story.live(&mut people, at, meanwhile);
         let killed = *killed.get().unwrap();
         let saved = people.iter().flat_map(|person| &person.saves).filter(|(sent, _)| *sent > killed).map(|(_, told)| *told).min();
         found.saved_again.push(saved.expect("answers are saved again").duration_since(killed));

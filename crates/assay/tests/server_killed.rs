@@ -2,8 +2,9 @@
 //! the same data folder: no acknowledged answer is lost, nothing is awarded twice. In every second round somebody switches
 //! `synchronous_commit` off under the running program. `ASSAY_SERVER_KILLS` says how often, 3 if it says nothing.
 //!
-//! `kill -9` is not the loss of the machine: what the server had handed to the kernel stays, synced or not. What goes is what stood in the
-//! server's own memory. The control is a client beside the program that asks for no more than that: it must lose what it was told of.
+//! `kill -9` is not the loss of the machine: what the server had handed to the kernel stays, synced or not. So in a second story the file
+//! system that it lies on loses its power. The control of both is a client beside the program that does not wait for the disk: it must lose
+//! what it was told of.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -12,16 +13,15 @@ mod running;
 use std::{
     io::{BufRead, BufReader, Write},
     process::{Child, Command, Stdio},
-    sync::atomic::AtomicBool,
     thread,
     time::Duration,
 };
 
 use assay_core::chance::SeededChance;
-use assay_fixtures::{PostgresServer, free_port};
+use assay_fixtures::{Disk, PostgresServer, free_port};
 use running::{
     knowing::sample_pool,
-    people::{Over, Person, Seen, finish},
+    people::{Person, Round, Seen, finish},
     readiness,
     site::Site,
     wait_for,
@@ -72,7 +72,8 @@ struct Found {
     careless: (i64, i64),
 }
 
-fn live_through(server: &mut PostgresServer, kills: usize) -> Found {
+/// With a disk it is that disk's power that goes each time, and the server with it.
+fn live_through(server: &mut PostgresServer, kills: usize, disk: Option<&Disk>) -> Found {
     let url = format!("postgres://assay@{}/postgres", server.place());
     let site = Site::over(&url, 1, "");
     let pool = sample_pool();
@@ -85,41 +86,37 @@ fn live_through(server: &mut PostgresServer, kills: usize) -> Found {
     let chance = SeededChance::new([23; 32]);
     let (mut found, mut counted) = (Found::default(), 0);
     for round in 0..kills {
-        let over = AtomicBool::new(false);
-        thread::scope(|scope| {
-            let _over = Over(&over);
-            for (number, person) in people.iter_mut().enumerate() {
-                let hands_in = number < PASSERS && round >= number * kills / PASSERS && !person.submitted;
-                let (url, pool, over) = (&node.url, &pool, &over);
-                let wait = Duration::from_millis(chance.below(900) as u64);
-                scope.spawn(move || {
-                    if hands_in {
-                        thread::sleep(wait);
-                        person.submit_twice(url);
-                    } else {
-                        person.work(url, pool, number < PASSERS, over);
-                    }
-                });
-            }
-            let careless = Careless::begin(&url, counted);
-            thread::sleep(Duration::from_millis(chance.below(500) as u64));
-            if round % 2 == 1 {
-                server.sql("ALTER SYSTEM SET synchronous_commit = off");
-                server.sql("SELECT pg_reload_conf()");
-            }
-            thread::sleep(Duration::from_millis(200 + chance.below(500) as u64));
-            server.kill();
-            let told = careless.end();
-            thread::sleep(Duration::from_millis(chance.below(300) as u64));
-            server.start_again();
-            let stands: i64 = server.sql("SELECT COALESCE(MAX(n), 0) FROM careless").parse().unwrap();
-            found.careless.0 += told - counted;
-            found.careless.1 += told - stands;
-            counted = stands;
-            wait_for("the node", || (readiness(&node)["ready"] == true).then_some(()));
-            // Until those who wait were told, and some more was saved.
-            thread::sleep(Duration::from_millis(500));
-        });
+        let story = Round::new((round, kills), PASSERS, 900, &chance, &pool);
+        story.live(
+            &mut people,
+            |_| node.url.as_str(),
+            || {
+                let careless = Careless::begin(&url, counted);
+                thread::sleep(Duration::from_millis(chance.below(500) as u64));
+                if round % 2 == 1 {
+                    server.sql("ALTER SYSTEM SET synchronous_commit = off");
+                    server.sql("SELECT pg_reload_conf()");
+                }
+                thread::sleep(Duration::from_millis(200 + chance.below(500) as u64));
+                if let Some(disk) = disk {
+                    disk.power_off();
+                }
+                server.kill();
+                let told = careless.end();
+                thread::sleep(Duration::from_millis(chance.below(300) as u64));
+                if let Some(disk) = disk {
+                    disk.power_on();
+                }
+                server.start_again();
+                let stands: i64 = server.sql("SELECT COALESCE(MAX(n), 0) FROM careless").parse().unwrap();
+                found.careless.0 += told - counted;
+                found.careless.1 += told - stands;
+                counted = stands;
+                wait_for("the node", || (readiness(&node)["ready"] == true).then_some(()));
+                // Until those who wait were told, and some more was saved.
+                thread::sleep(Duration::from_millis(500));
+            },
+        );
         for person in &mut people {
             found.lost.extend(person.lost(&node.url).into_iter().map(|words| format!("round {round}: {words}")));
         }
@@ -133,13 +130,28 @@ fn live_through(server: &mut PostgresServer, kills: usize) -> Found {
     found
 }
 
-#[test]
-fn a_database_server_that_is_killed_takes_nothing_with_it_that_was_acknowledged() {
-    let kills = std::env::var("ASSAY_SERVER_KILLS").map_or(KILLS, |number| number.parse().unwrap());
-    let Some(mut server) = PostgresServer::start("killed", free_port(), &[]) else { return };
-    let Found { seen, lost, careless: (told, gone) } = live_through(&mut server, kills);
-    println!("{kills} kills: {seen:?}; of {told} careless commits {gone} are lost");
+fn kills() -> usize {
+    std::env::var("ASSAY_SERVER_KILLS").map_or(KILLS, |number| number.parse().unwrap())
+}
+
+fn must_hold(kills: usize, Found { seen, lost, careless: (told, gone) }: Found) {
+    println!("{kills} times: {seen:?}; of {told} careless commits {gone} are lost");
     assert!(lost.is_empty(), "{lost:#?}");
     assert!(seen.acknowledged > kills * PEOPLE && seen.unanswered > 0, "too little happened: {seen:?}");
     assert!(gone > 0, "nothing that was not on the disk is lost: then this test sees nothing");
+}
+
+#[test]
+fn a_database_server_that_is_killed_takes_nothing_with_it_that_was_acknowledged() {
+    let Some(mut server) = PostgresServer::start("killed", free_port(), &[]) else { return };
+    let found = live_through(&mut server, kills(), None);
+    must_hold(kills(), found);
+}
+
+#[test]
+fn a_machine_that_loses_its_power_takes_nothing_with_it_that_was_acknowledged() {
+    let Some(disk) = Disk::new(1024) else { return };
+    let Some(mut server) = PostgresServer::start_in(&disk.path(), "dark", free_port(), &[]) else { return };
+    let found = live_through(&mut server, kills(), Some(&disk));
+    must_hold(kills(), found);
 }

@@ -50,12 +50,53 @@ impl Seen {
     }
 }
 
-/// Ends a round also when its test fails in the middle of it.
-pub struct Over<'a>(pub &'a AtomicBool);
+/// A round of a story: everybody works, and something happens to what they work with.
+pub struct Round<'a> {
+    /// Its number, from 0, and how many there are.
+    pub number: (usize, usize),
+    /// So many hand in, one after the other over the rounds, and try again in the next where nobody answered.
+    pub passers: usize,
+    /// They hand in so many milliseconds after the beginning at most.
+    pub latest: usize,
+    pub chance: &'a SeededChance,
+    pub pool: &'a [Item],
+    over: AtomicBool,
+}
+
+/// Ends a round, also when its test fails in the middle of it.
+struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl<'a> Round<'a> {
+    pub fn new(number: (usize, usize), passers: usize, latest: usize, chance: &'a SeededChance, pool: &'a [Item]) -> Self {
+        Self { number, passers, latest, chance, pool, over: AtomicBool::new(false) }
+    }
+
+    /// Everybody works, each at the address of a server, until `meanwhile` is done and they have seen it.
+    pub fn live<'u, T>(&self, people: &mut [Person], url: impl Fn(usize) -> &'u str, meanwhile: impl FnOnce() -> T) -> T {
+        thread::scope(|scope| {
+            let _over = Over(&self.over);
+            for (number, person) in people.iter_mut().enumerate() {
+                let (round, rounds) = self.number;
+                let passer = number < self.passers;
+                let hands_in = passer && round >= number * rounds / self.passers && !person.submitted;
+                let (url, wait) = (url(number), Duration::from_millis(self.chance.below(self.latest) as u64));
+                scope.spawn(move || {
+                    if hands_in {
+                        thread::sleep(wait);
+                        person.submit_twice(url);
+                    } else {
+                        person.work(url, self.pool, passer, &self.over);
+                    }
+                });
+            }
+            meanwhile()
+        })
     }
 }
 

@@ -22,7 +22,12 @@ pub struct Site {
 impl Site {
     /// A demonstration.
     pub fn demo() -> Self {
-        Self { root: tempfile::tempdir().unwrap(), nodes: Vec::new(), mails: Mails::default() }
+        Self::demo_in(&std::env::temp_dir())
+    }
+
+    /// A demonstration in a folder of that one.
+    pub fn demo_in(within: &Path) -> Self {
+        Self { root: tempfile::tempdir_in(within).unwrap(), nodes: Vec::new(), mails: Mails::default() }
     }
 
     /// So many nodes over a database. `more` are lines of their settings.
