@@ -13,7 +13,7 @@ use assay_core::{
     mail::Mail,
 };
 use assay_store::{
-    commands::{Intent, NewJob, RecordIntent, StoreCredential},
+    commands::{Intent, NewJob, PassOver, RecordIntent, StoreCredential},
     queries::{AwardForIssue, IssueFacts, RevokedOf, WhoseAward},
 };
 use jiff::Timestamp;
@@ -127,14 +127,28 @@ async fn intend(parts: &WorkerParts, issuer: IssuerId, person: PersonId, facts: 
     Err(JobError::Later("no free status index was found".into()))
 }
 
+/// What is to be signed, by today's key; `None` where it is signed already, or was taken back before.
+async fn to_sign(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob) -> Result<Option<(IssueFacts, Intent)>, JobError> {
+    for _ in 0..2 {
+        let facts = parts.store.read(AwardForIssue { issuer, award: job.award, person: job.person }).await?;
+        let facts = facts.filter(|f| f.badge.signed_revision != Some(f.badge.revision) && f.badge.revoked_at.is_none());
+        let Some(facts) = facts else { return Ok(None) };
+        let intent = intend(parts, issuer, job.person, &facts).await?;
+        if intent.verification_method == parts.issuer.method() {
+            return Ok(Some((facts, intent)));
+        }
+        // The key was changed in between. Two signatures of one revision would be one too many, so another revision is signed.
+        parts.store.run(PassOver { issuer, person: job.person, award: job.award, revision: facts.badge.revision }).await?;
+    }
+    Err(JobError::Later("the badge was to be signed by a key that is not today's".into()))
+}
+
 /// Does an `issue` job.
 pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob) -> Result<(), JobError> {
-    let facts = parts.store.read(AwardForIssue { issuer, award: job.award, person: job.person }).await?;
-    // Signed already, or taken back before it was signed. A run that was cut short may still owe the journal a line.
-    let Some(facts) = facts.filter(|f| f.badge.signed_revision != Some(f.badge.revision) && f.badge.revoked_at.is_none()) else {
+    let Some((facts, intent)) = to_sign(parts, issuer, job).await? else {
+        // A run that was cut short may still owe the journal a line.
         return journal_revoked(parts, issuer, &RevokedJob { award: job.award, person: Some(job.person) }).await;
     };
-    let intent = intend(parts, issuer, job.person, &facts).await?;
     fail_point!("issue::after_intent", |_| Err(JobError::Later("a fail point".into())));
     let unsigned: serde_json::Value =
         serde_json::from_str(&intent.unsigned).map_err(|e| JobError::Later(format!("the intent cannot be read: {e}")))?;
@@ -146,9 +160,6 @@ pub(crate) async fn issue(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob)
     parts.write_down(entry(Event::Intent, hex(&Sha256::digest(&intent.unsigned)))).await?;
     fail_point!("issue::after_intent_line", |_| Err(JobError::Later("a fail point".into())));
 
-    if intent.verification_method != parts.issuer.method() {
-        return Err(JobError::Later(format!("the badge was to be signed by {}, which is not today's key", intent.verification_method)));
-    }
     let created = timestamp(intent.intended_at);
     let signed = parts.issuer.sign(&unsigned, created).map_err(|e| JobError::Later(e.to_string()))?;
     fail_point!("issue::after_sign", |_| Err(JobError::Later("a fail point".into())));
@@ -232,7 +243,7 @@ fn mail(parts: &WorkerParts, facts: &IssueFacts) -> Option<NewJob> {
          Until you choose, only you can see it. Afterwards this is its public address:\n{base}/b/{id}\n",
         id = badge.badge_id
     );
-    let text = if badge.revision == 1 { first } else { corrected };
+    let text = if badge.signed_revision.is_none() { first } else { corrected };
     let mail = Mail { to: facts.address.clone()?, subject: format!("Your badge: {title}"), text, calendar: None, useless_after: None };
     Some(NewJob {
         id: JobId::random(&*parts.chance),

@@ -351,6 +351,19 @@ commands! {
         intent: Intent,
     }
 
+    /// Goes on to the next revision of an award, where this one was to be signed by a key that was changed meanwhile: nobody has seen it.
+    /// Nothing happens where it was signed after all, or is not the newest.
+    PassOver -> () {
+        /// The issuer.
+        issuer: IssuerId,
+        /// Whose.
+        person: PersonId,
+        /// The award.
+        award: AwardId,
+        /// The revision that is never signed.
+        revision: i64,
+    }
+
     /// Keeps a signed credential, revokes earlier revisions, queues the mail. Doing it again changes nothing.
     StoreCredential -> () {
         /// The issuer.

@@ -223,6 +223,39 @@ async fn issuing_ten_times_makes_one_credential_with_the_same_bytes() {
 }
 
 #[tokio::test]
+async fn a_badge_whose_key_was_changed_before_it_was_signed_is_signed_by_the_new_one() {
+    let server = server().await;
+    let mut b = server.signed_in("ada@example.org").await;
+    let attempt = b.hand_in(4).await;
+    let learner = server.world.person("ada@example.org").await;
+    let award = server.store.read(assay_store::queries::BadgesOf { learner }).await.unwrap().remove(0).award;
+    let old = assay_store::commands::Intent {
+        status_list: 1,
+        status_index: 7,
+        unsigned: "{}".into(),
+        verification_method: "did:web:assay.test#key-of-yesterday".into(),
+        intended_at: START,
+    };
+    let (issuer, person) = (learner.issuer, learner.person);
+    let record = assay_store::commands::RecordIntent { issuer, person, award, kind: "ob3", revision: 1, intent: old };
+    server.store.run(record).await.unwrap();
+    server.worker.drain().await;
+    let page = b.get(&format!("{attempt}/result")).await.text();
+    let id = page.split("/me/badges/").nth(1).expect(&page)[..26].to_owned();
+    b.form(&format!("/me/badges/{id}"), "visibility=link").await;
+    let document = b.get(&format!("/b/{id}.json")).await.bytes;
+    assert_eq!(verdict(&upload(&mut b, &[("badge.json", &document)]).await), "Valid");
+    let journal = std::fs::read_to_string(&server.journal).unwrap();
+    let signed: Vec<&str> = journal.lines().filter(|line| line.contains("\"signed\"")).collect();
+    assert!(signed.len() == 1 && signed[0].contains("\"revision\":2"), "{journal}");
+    let mails: Vec<String> = server.outbox.mails().into_iter().map(|(_, mail)| mail.text).collect();
+    assert!(
+        mails.iter().any(|text| text.contains("signed and ready")) && !mails.iter().any(|text| text.contains("corrected name")),
+        "{mails:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_corrected_name_is_signed_anew_and_the_old_copy_is_revoked() {
     let server = server().await;
     let mut b = server.signed_in("ada@example.org").await;

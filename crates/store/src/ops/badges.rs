@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     StoreError,
-    commands::{BadgeSet, Intent, NewJob, RecordIntent, Revoke, SetBadge, StoreCredential},
+    commands::{BadgeSet, Intent, NewJob, PassOver, RecordIntent, Revoke, SetBadge, StoreCredential},
     queries::{
         AwardForIssue, Badge, BadgeById, BadgesOf, IssueFacts, PublicPage, RevokedBy, RevokedEntry, RevokedIndexes, RevokedOf, WhereToMail,
         WhoseAward,
@@ -219,6 +219,19 @@ impl Apply<Conn> for RecordIntent {
     }
 }
 
+const PASS_OVER: &str = "UPDATE awards SET revision = revision + 1 WHERE person_id = $1 AND award_id = $2 AND issuer_id = $3 AND revision = $4 \
+    AND NOT EXISTS (SELECT 1 FROM credentials c WHERE c.person_id = $1 AND c.award_id = $2 AND c.revision = $4)";
+
+impl Apply<Conn> for PassOver {
+    type Out = ();
+
+    async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        let next = query(PASS_OVER).bind(self.person.0).bind(self.award.0).bind(self.issuer.0).bind(self.revision);
+        next.execute(conn).await?;
+        Ok(())
+    }
+}
+
 const NEW_CREDENTIAL: &str = "INSERT INTO credentials (award_id, kind, revision, issuer_id, person_id, document, sha256, stored_at, revoked_at) \
     SELECT w.award_id, $1, $2, w.issuer_id, w.person_id, CASE WHEN w.withdrawn_at IS NULL THEN $3 END, $4, $5, COALESCE(w.revoked_at, w.withdrawn_at, CASE WHEN w.revision > $2 THEN CAST($5 AS BIGINT) END) \
     FROM awards w WHERE w.person_id = $6 AND w.award_id = $7 AND w.issuer_id = $8 ON CONFLICT (person_id, award_id, kind, revision) DO NOTHING";
@@ -349,6 +362,7 @@ pub(super) const STATEMENTS: &[&[&str]] = &[&[
     NEW_INTENT,
     INTENT,
     COUNT_INDEX,
+    PASS_OVER,
     NEW_CREDENTIAL,
     REVOKE_EARLIER,
     ADDRESS,
