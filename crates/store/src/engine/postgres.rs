@@ -14,10 +14,13 @@ use std::{
 use address::Address;
 use assay_core::UtcMillis;
 use durability::Refusal;
-use pool::Held;
+use pool::{Held, Pool};
 use primary::Primary;
 use sqlx::{ConnectOptions, Connection, PgPool, postgres::PgConnectOptions};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::SemaphorePermit,
+    time::{Instant, sleep},
+};
 
 use super::{Apply, Command, Query};
 use crate::{EngineError, StoreError};
@@ -114,8 +117,8 @@ pub struct Postgres(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    writers: PgPool,
-    readers: PgPool,
+    writers: Pool,
+    readers: Pool,
     promise: Promise,
     /// Behind a pooler in transaction mode, a statement and its preparation must share a transaction.
     pooled: bool,
@@ -138,13 +141,15 @@ impl Postgres {
         // It has done its work; how it ends tells nothing.
         let _ended = first.close().await;
         let refusal = Arc::new(Refusal::default());
-        let writers = pool::options(WRITERS, &primary, Some((promise, Arc::clone(&refusal)))).connect_with(primary.options().clone());
+        let writers =
+            pool::options(WRITERS, &primary, Some((promise, Arc::clone(&refusal))), pooled).connect_with(primary.options().clone());
         let writers = writers.await.map_err(|e| cannot(&place, reason(&e)))?;
-        let readers = pool::options(READERS, &primary, None).connect_lazy_with(primary.options().clone());
+        let readers = pool::options(READERS, &primary, None, pooled).connect_lazy_with(primary.options().clone());
         tokio::spawn(Arc::clone(&primary).follow([writers.clone(), readers.clone()]));
+        let (writers, readers) = (Pool::new(writers, &primary), Pool::new(readers, &primary));
         let shared =
             Shared { writers, readers, promise, pooled, primary, refusal, replays: AtomicU64::new(0), under_way: AtomicUsize::new(0) };
-        migrate(&shared.writers, pooled).await.map_err(|e| cannot(&place, e.to_string()))?;
+        migrate(shared.writers.driver(), pooled).await.map_err(|e| cannot(&place, e.to_string()))?;
         if pooled {
             tracing::info!("a pooler in transaction mode stands before the database: statements are not kept prepared");
         }
@@ -190,7 +195,7 @@ impl Postgres {
     }
 
     pub(super) async fn time(&self) -> Result<UtcMillis, StoreError> {
-        let mut held = self.0.connection(&self.0.readers).await?;
+        let (mut held, _place) = self.0.connection(&self.0.readers).await?;
         // As one message, so that it needs no transaction behind a pooler.
         let ask = async { sqlx::raw_sql(TIME).fetch_one(&mut *held.conn).await?.try_get::<i64>(0) };
         let asked = self.0.primary.wait_for(ask, DOUBTFUL, DOUBTFUL).await;
@@ -270,8 +275,8 @@ impl Shared {
     }
 
     /// A connection from a pool, or why there is none.
-    async fn connection(&self, pool: &PgPool) -> Result<Held, StoreError> {
-        Held::of(pool).await.map_err(|error| match (error, self.refusal.words()) {
+    async fn connection<'a>(&self, pool: &'a Pool) -> Result<(Held, SemaphorePermit<'a>), StoreError> {
+        pool.take().await.map_err(|error| match (error, self.refusal.words()) {
             (sqlx::Error::PoolTimedOut, Some(words)) => StoreError::Unavailable(EngineError::Words(words)),
             (sqlx::Error::PoolTimedOut, None) => {
                 self.primary.doubt();
@@ -283,18 +288,21 @@ impl Shared {
     }
 
     async fn once<C: Apply<Conn>>(&self, command: &C) -> Result<C::Out, Undone> {
-        let mut held =
+        let (mut held, _place) =
             self.connection(&self.writers).await.map_err(|error| if is_broken(&error) { Undone::Before(error) } else { error.into() })?;
-        let done = self.primary.wait_for(self.transaction(&mut held, command), DOUBTFUL, LONGEST).await;
-        done.unwrap_or_else(|| {
+        let Some(done) = self.primary.wait_for(self.transaction(&mut held, command), DOUBTFUL, LONGEST).await else {
             // Closed at once: whatever stands on it is rolled back, or was committed and is not acknowledged.
             held.whole = false;
             metrics::counter!("assay_commits_failed_total").increment(1);
-            Err(Undone::With(unknown(silent())))
-        })
+            return Err(Undone::With(unknown(silent())));
+        };
+        if done.is_ok() {
+            self.writers.keep(held);
+        }
+        done
     }
 
-    async fn transaction<C: Apply<Conn>>(&self, Held { conn, whole }: &mut Held, command: &C) -> Result<C::Out, Undone> {
+    async fn transaction<C: Apply<Conn>>(&self, Held { conn, whole, .. }: &mut Held, command: &C) -> Result<C::Out, Undone> {
         let begin = match (self.promise, self.pooled) {
             (Promise::Disk, false) => BEGIN,
             (Promise::Disk, true) => BEGIN_POOLED,
@@ -328,8 +336,8 @@ impl Shared {
     }
 
     async fn asked<Q: Apply<Conn>>(&self, query: &Q) -> Result<Q::Out, StoreError> {
-        let mut held = self.connection(&self.readers).await?;
-        let Held { conn, whole } = &mut held;
+        let (mut held, _place) = self.connection(&self.readers).await?;
+        let Held { conn, whole, .. } = &mut held;
         let work = async {
             if !self.pooled {
                 return query.apply(conn).await;
@@ -341,11 +349,14 @@ impl Shared {
             transaction.commit().await?;
             Ok(answer)
         };
-        let done = self.primary.wait_for(work, DOUBTFUL, LONGEST).await;
-        done.unwrap_or_else(|| {
+        let Some(done) = self.primary.wait_for(work, DOUBTFUL, LONGEST).await else {
             held.whole = false;
-            Err(silent())
-        })
+            return Err(silent());
+        };
+        if done.is_ok() {
+            self.readers.keep(held);
+        }
+        done
     }
 }
 

@@ -1,9 +1,16 @@
 //! The connections: what is asked of a new one, and how one is given back.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use sqlx::{PgPool, Postgres, pool::PoolConnection, postgres::PgPoolOptions};
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, timeout},
+};
 
 use super::{
     PATIENCE,
@@ -11,8 +18,13 @@ use super::{
     primary::{PROBE, Primary},
 };
 
-/// A pool's settings. Whoever writes keeps a promise; for reading, the primary is enough.
-pub(super) fn options(most: u32, primary: &Arc<Primary>, writing: Option<(Promise, Arc<Refusal>)>) -> PgPoolOptions {
+/// Statements are found by keys: a plan made once is right for every value, and the server chooses to plan some of them anew each time.
+/// A server that does not know the setting is left as it is.
+const PLAN_ONCE: &str = "SELECT set_config(name, 'force_generic_plan', false) FROM pg_catalog.pg_settings WHERE name = 'plan_cache_mode'";
+
+/// A pool's settings. Whoever writes keeps a promise; for reading, the primary is enough. Behind a pooler a connection is nobody's own, and
+/// nothing is set on it.
+pub(super) fn options(most: u32, primary: &Arc<Primary>, writing: Option<(Promise, Arc<Refusal>)>, pooled: bool) -> PgPoolOptions {
     let options = PgPoolOptions::new().max_connections(most).acquire_timeout(PATIENCE).test_before_acquire(false);
     let options = options.before_acquire({
         let primary = Arc::clone(primary);
@@ -29,6 +41,9 @@ pub(super) fn options(most: u32, primary: &Arc<Primary>, writing: Option<(Promis
             if found.is_ok() {
                 found = primary.check(conn).await;
             }
+            if found.is_ok() && !pooled {
+                found = sqlx::raw_sql(PLAN_ONCE).execute(&mut *conn).await.map(drop).map_err(|e| format!("it takes no settings: {e}"));
+            }
             if let Some((_, refusal)) = writing {
                 refusal.note(found.as_ref().err().map(String::as_str));
             }
@@ -40,18 +55,85 @@ pub(super) fn options(most: u32, primary: &Arc<Primary>, writing: Option<(Promis
     })
 }
 
+/// Connections for one purpose. The driver makes and replaces them; it also asks each one that comes back whether it lives, which costs
+/// the server a round for each command and each query. So one whose work came to its end is kept here, and comes back to the driver when
+/// something about it is in doubt.
+#[derive(Debug)]
+pub(super) struct Pool {
+    driver: PgPool,
+    /// One for each connection that there may be.
+    places: Semaphore,
+    idle: Mutex<Vec<Held>>,
+    primary: Arc<Primary>,
+}
+
+/// How long one is kept from the driver, which replaces old ones, in all and without being used.
+const KEPT: Duration = Duration::from_secs(20 * 60);
+const UNUSED: Duration = Duration::from_secs(60);
+
+impl Pool {
+    pub(super) fn new(driver: PgPool, primary: &Arc<Primary>) -> Self {
+        let most = driver.options().get_max_connections() as usize;
+        Self { driver, places: Semaphore::new(most), idle: Mutex::default(), primary: Arc::clone(primary) }
+    }
+
+    /// The driver's part of it.
+    pub(super) fn driver(&self) -> &PgPool {
+        &self.driver
+    }
+
+    /// A connection to the primary of today, and the place that it takes.
+    pub(super) async fn take(&self) -> sqlx::Result<(Held, SemaphorePermit<'_>)> {
+        let place = timeout(PATIENCE, self.places.acquire()).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
+        while let Some(mut held) = self.pop() {
+            if !self.primary.is_of_today(held.since.elapsed()) {
+                held.whole = false;
+            } else if held.since.elapsed() < KEPT && held.used.elapsed() < UNUSED {
+                return Ok((held, place));
+            }
+        }
+        Ok((Held::of(&self.driver).await?, place))
+    }
+
+    fn pop(&self) -> Option<Held> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Keeps one whose work came to its end: nothing stands on it.
+    pub(super) fn keep(&self, mut held: Held) {
+        held.used = Instant::now();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.places.is_closed() {
+            idle.push(held);
+        }
+    }
+
+    /// Waits for what is under way, and closes all.
+    pub(super) async fn close(&self) {
+        self.places.close();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.driver.close().await;
+    }
+}
+
 /// A connection in use. The driver asks every connection that comes back, also one whose work was cut off, whether it lives, and waits
 /// for the answer without end: behind a server that fell silent its place would never be free again.
+#[derive(Debug)]
 pub(super) struct Held {
     pub(super) conn: PoolConnection<Postgres>,
     /// Nothing stands on it that the driver does not know of; otherwise it is closed.
     pub(super) whole: bool,
+    /// When it came from the driver, and when it was used last.
+    since: Instant,
+    used: Instant,
 }
 
 impl Held {
-    /// One from a pool.
-    pub(super) async fn of(pool: &PgPool) -> sqlx::Result<Self> {
-        Ok(Self { conn: pool.acquire().await?, whole: true })
+    /// One from the driver.
+    async fn of(driver: &PgPool) -> sqlx::Result<Self> {
+        let (conn, now) = (driver.acquire().await?, Instant::now());
+        Ok(Self { conn, whole: true, since: now, used: now })
     }
 }
 
@@ -77,19 +159,51 @@ mod tests {
         let mut address = Address::read(&url).unwrap();
         address.hosts.push(address.hosts[0].clone());
         let primary = Primary::find(&address, PATIENCE).await.unwrap();
-        let today = options(1, &primary, None).connect_with(primary.options().clone()).await.unwrap();
+        let today = options(1, &primary, None, false).connect_with(primary.options().clone()).await.unwrap();
         drop(Held::of(&today).await.unwrap());
         // The connection was begun before it was known that another one took over, and finished after it.
         primary.another_took_over();
-        let old = options(1, &primary, None).acquire_timeout(PROBE).connect_lazy_with(primary.options().clone());
+        let old = options(1, &primary, None, false).acquire_timeout(PROBE).connect_lazy_with(primary.options().clone());
         assert!(Held::of(&old).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_until_another_server_takes_over_and_a_closed_pool_keeps_none() {
+        let Some(url) = assay_fixtures::postgres_database().await else { return };
+        let primary = Primary::find(&Address::read(&url).unwrap(), PATIENCE).await.unwrap();
+        let driver = options(2, &primary, None, false).connect_with(primary.options().clone()).await.unwrap();
+        let pool = Pool::new(driver, &primary);
+        let pid = async |held: &mut Held| sqlx::query_scalar::<_, i32>("SELECT pg_backend_pid()").fetch_one(&mut *held.conn).await.unwrap();
+        let (mut first, place) = pool.take().await.unwrap();
+        let one = pid(&mut first).await;
+        let (mut second, other) = pool.take().await.unwrap();
+        assert_ne!(pid(&mut second).await, one);
+        assert!(timeout(PROBE, pool.take()).await.is_err(), "there are two places");
+        pool.keep(first);
+        drop(place);
+        let (mut again, place) = pool.take().await.unwrap();
+        assert_eq!(pid(&mut again).await, one);
+        pool.keep(again);
+        drop(place);
+        primary.changed_now();
+        let (mut of_today, place) = pool.take().await.unwrap();
+        assert_ne!(pid(&mut of_today).await, one);
+        // What is under way ends, and is not kept.
+        let closing = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            pool.keep(of_today);
+            pool.keep(second);
+            drop((place, other));
+        };
+        timeout(PATIENCE, async { tokio::join!(pool.close(), closing) }).await.unwrap();
+        assert!(matches!(pool.take().await, Err(sqlx::Error::PoolClosed)));
     }
 
     #[tokio::test]
     async fn a_connection_that_is_not_whole_is_closed_and_its_place_is_free() {
         let Some(url) = assay_fixtures::postgres_database().await else { return };
         let primary = Primary::find(&Address::read(&url).unwrap(), PATIENCE).await.unwrap();
-        let pool = options(1, &primary, None).connect_with(primary.options().clone()).await.unwrap();
+        let pool = options(1, &primary, None, false).connect_with(primary.options().clone()).await.unwrap();
         let pid = async |whole: bool| {
             let mut held = Held::of(&pool).await.unwrap();
             held.whole = whole;

@@ -89,6 +89,10 @@ impl Primary {
         self.changed_at.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|at| age < at.elapsed())
     }
 
+    pub(super) fn changed_now(&self) {
+        *self.changed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
     /// Refuses a server that another one has replaced: a connection may have been begun before anybody here knew.
     pub(super) async fn check(&self, conn: &mut PgConnection) -> Result<(), String> {
         if self.hosts.len() < 2 {
@@ -143,7 +147,7 @@ impl Primary {
                 Ok(host) if host != self.now.load(Ordering::SeqCst) || self.timeline.load(Ordering::SeqCst) != before => {
                     self.now.store(host, Ordering::SeqCst);
                     pools.iter().for_each(|pool| pool.set_connect_options(self.hosts[host].clone()));
-                    *self.changed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                    self.changed_now();
                     self.changes.send_modify(|changes| *changes += 1);
                     metrics::counter!("assay_primary_changes_total").increment(1);
                     tracing::warn!(primary = address::place(&self.hosts[host]), "the database has another primary now");
