@@ -27,6 +27,8 @@ use crate::{failure::in_words, keys};
 /// How long a server waits for the one before it; longer than that one may take to end.
 const HAND_OVER: Duration = Duration::from_secs(40);
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// How files begin that are not whole yet.
+const HALF_WRITTEN: &str = ".tmp";
 /// There while a backup is being brought back.
 pub(crate) const RESTORING: &str = "restoring";
 
@@ -205,9 +207,23 @@ impl DataFolder {
         let path = self.root.join("server.lock");
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(system(&path))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => {
+                self.sweep();
+                Ok(file)
+            }
             Err(TryLockError::WouldBlock) => Err(FolderError::InUse(self.root.display().to_string())),
             Err(TryLockError::Error(reason)) => Err(system(&path)(reason)),
+        }
+    }
+
+    /// Removes what a process left that was killed while it wrote: half a secret, perhaps. Whoever claims the folder writes alone in it.
+    fn sweep(&self) {
+        for folder in [self.root.clone(), self.root.join("keys")] {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            for left in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(HALF_WRITTEN)) {
+                // One that cannot be removed is nobody's way.
+                let _stays = fs::remove_file(left.path());
+            }
         }
     }
 
@@ -297,6 +313,7 @@ impl DataFolder {
 fn put(path: &Path, bytes: &[u8], mode: u32, replace: bool) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
+    builder.prefix(HALF_WRITTEN);
     set_mode(&mut builder, mode);
     let mut file = builder.tempfile_in(folder)?;
     file.write_all(bytes)?;

@@ -105,7 +105,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         egress: Arc::new(Outward::new()),
         demo: None,
     });
-    tracing::info!(public_url = settings.public_url, data = %settings.data.display(), "serving");
+    let listens = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+    tracing::info!(public_url = settings.public_url, listens, data = %settings.data.display(), "serving");
     // A proxy's connections all come from one address.
     let per_address = Some(settings.connections_per_address).filter(|_| !settings.behind_proxy);
     let limits = connections::Limits::new(connections::fitting(settings.connections), per_address);

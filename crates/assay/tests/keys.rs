@@ -10,6 +10,7 @@ use std::{
     net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use assay_badge::{CheckName, KeyHistory, Outcome, SigningKey, VerifyOptions, sign, verify};
@@ -57,7 +58,10 @@ impl Installation {
         for _ in 0..2 {
             let doctor = said(&assay(["doctor", "--config", &self.config])).1;
             let doctor = doctor.lines().filter(|line| line.starts_with("WRONG  keys")).collect::<Vec<_>>().join("\n");
-            let (status, server) = said(&assay(["serve", "--config", &self.config]));
+            // One that is not refused would serve for ever.
+            let mut server = Command::new("timeout");
+            let (status, server) =
+                said(&server.args(["60", env!("CARGO_BIN_EXE_assay"), "serve", "--config", &self.config]).output().unwrap());
             assert_eq!(status, 1, "{server}");
             for words in words {
                 assert!(server.contains(words) && doctor.contains(words), "{words}: {server}\n{doctor}");
