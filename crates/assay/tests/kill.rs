@@ -81,25 +81,25 @@ fn live_through(rounds: usize, story: usize, site: &Site, disk: Option<&Disk>) -
         // Over PostgreSQL, connections have to be made first.
         let pause = Duration::from_millis(20 + chance.below(if site.is_demo() { 280 } else { 1500 }) as u64);
         let url = server.url.clone();
-        Round::new((round, rounds), PASSERS, 250, &chance, &pool).live(
-            &mut people,
-            |_| url.as_str(),
-            || {
-                thread::sleep(pause);
-                if let Some(disk) = disk {
-                    disk.power_off();
-                    thread::sleep(Duration::from_millis(50));
-                }
-                server.kill();
-            },
-        );
+        let end = || {
+            thread::sleep(pause);
+            let over = disk.map(Disk::power_off);
+            if over.is_some() {
+                thread::sleep(Duration::from_millis(50));
+            }
+            server.kill();
+            over
+        };
+        let over = Round::new((round, rounds), PASSERS, 250, &chance, &pool).live(&mut people, |_| url.as_str(), end);
         if let Some(disk) = disk {
             disk.power_on();
         }
         server = site.start(0);
         let url = server.url.clone();
         thread::scope(|scope| {
-            people.chunks_mut(5).for_each(|some| drop(scope.spawn(|| some.iter_mut().for_each(|person| person.compare(&url, round)))))
+            people
+                .chunks_mut(5)
+                .for_each(|some| drop(scope.spawn(|| some.iter_mut().for_each(|person| person.compare_before(&url, round, over)))))
         });
     }
     let mut seen = Seen::default();

@@ -87,7 +87,7 @@ fn live_through(server: &mut PostgresServer, kills: usize, disk: Option<&Disk>) 
     let (mut found, mut counted) = (Found::default(), 0);
     for round in 0..kills {
         let story = Round::new((round, kills), PASSERS, 900, &chance, &pool);
-        story.live(
+        let over = story.live(
             &mut people,
             |_| node.url.as_str(),
             || {
@@ -98,9 +98,7 @@ fn live_through(server: &mut PostgresServer, kills: usize, disk: Option<&Disk>) 
                     server.sql("SELECT pg_reload_conf()");
                 }
                 thread::sleep(Duration::from_millis(200 + chance.below(500) as u64));
-                if let Some(disk) = disk {
-                    disk.power_off();
-                }
+                let over = disk.map(Disk::power_off);
                 server.kill();
                 let told = careless.end();
                 thread::sleep(Duration::from_millis(chance.below(300) as u64));
@@ -115,10 +113,11 @@ fn live_through(server: &mut PostgresServer, kills: usize, disk: Option<&Disk>) 
                 wait_for("the node", || (readiness(&node)["ready"] == true).then_some(()));
                 // Until those who wait were told, and some more was saved.
                 thread::sleep(Duration::from_millis(500));
+                over
             },
         );
         for person in &mut people {
-            found.lost.extend(person.lost(&node.url).into_iter().map(|words| format!("round {round}: {words}")));
+            found.lost.extend(person.lost_before(&node.url, over).into_iter().map(|words| format!("round {round}: {words}")));
         }
     }
     people.iter().for_each(|person| found.seen.add(person.seen));

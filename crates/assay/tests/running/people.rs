@@ -24,12 +24,18 @@ pub struct Question {
     options: Vec<(String, String)>,
     /// The tokens that are right.
     right: BTreeSet<String>,
-    /// The last answer that was called saved.
-    saved: Option<BTreeSet<String>>,
-    /// Sent after that, without an answer from the server: may stand or not.
-    perhaps: Vec<BTreeSet<String>>,
+    /// What was sent, and when it was called saved, if it was: from the last answer on that is known to stand.
+    sent: Vec<(BTreeSet<String>, Option<Instant>)>,
     /// Counts this browser's saves.
     counter: i64,
+}
+
+impl Question {
+    /// Where the last answer is that was called saved before that moment. What was sent later may stand or not.
+    fn saved(&self, before: Option<Instant>) -> Option<usize> {
+        let told = |at: &Option<Instant>| at.is_some_and(|at| before.is_none_or(|before| at < before));
+        self.sent.iter().rposition(|(_, at)| told(at))
+    }
 }
 
 /// What happened, so that the test can tell whether it tested anything.
@@ -108,6 +114,8 @@ pub struct Person {
     chance: SeededChance,
     /// Was told that it was handed in.
     pub submitted: bool,
+    /// When.
+    submitted_at: Option<Instant>,
     /// Tried to hand in.
     tried: bool,
     pub seen: Seen,
@@ -139,7 +147,19 @@ impl Person {
         });
         let chance = SeededChance::new([u8::try_from(number).unwrap(); 32]);
         let (questions, seen) = (BTreeMap::new(), Seen::default());
-        Self { name, browser, attempt, questions, chance, submitted: false, tried: false, seen, forbearing: true, saves: Vec::new() }
+        Self {
+            name,
+            browser,
+            attempt,
+            questions,
+            chance,
+            submitted: false,
+            submitted_at: None,
+            tried: false,
+            seen,
+            forbearing: true,
+            saves: Vec::new(),
+        }
     }
 
     /// Signs in by a mailed link, and begins.
@@ -150,7 +170,19 @@ impl Person {
         let attempt = between(&begun.location, "/attempts/", "/")[0].to_owned();
         let chance = SeededChance::new([u8::try_from(number).unwrap(); 32]);
         let (questions, seen) = (BTreeMap::new(), Seen::default());
-        Self { name, browser, attempt, questions, chance, submitted: false, tried: false, seen, forbearing: false, saves: Vec::new() }
+        Self {
+            name,
+            browser,
+            attempt,
+            questions,
+            chance,
+            submitted: false,
+            submitted_at: None,
+            tried: false,
+            seen,
+            forbearing: false,
+            saves: Vec::new(),
+        }
     }
 
     /// Reads a question's page once.
@@ -173,16 +205,16 @@ impl Person {
     fn save(&mut self, url: &str, n: usize, chosen: BTreeSet<String>) -> bool {
         let question = self.questions.get_mut(&n).unwrap();
         question.counter += 1;
-        question.perhaps.push(chosen.clone());
+        question.sent.push((chosen.clone(), None));
         let body = serde_json::json!({ "chosen": chosen, "base_revision": 0, "device": format!("device{n}"), "counter": question.counter });
         let sent = Instant::now();
         match self.browser.post_json(&format!("{url}/attempts/{}/questions/{n}/answer", self.attempt), &body) {
             Ok(page) if page.status == 200 => {
                 assert_eq!(page.json()["saved"], true);
-                question.saved = Some(chosen);
-                question.perhaps.clear();
+                let told = Instant::now();
+                question.sent.last_mut().unwrap().1 = Some(told);
                 self.seen.acknowledged += 1;
-                self.saves.push((sent, Instant::now()));
+                self.saves.push((sent, told));
                 true
             }
             Ok(page) if !self.forbearing || page.status < 500 => panic!("{} was answered {}: {}", self.name, page.status, page.text()),
@@ -221,7 +253,7 @@ impl Person {
     pub fn know_everything(&mut self, url: &str, pool: &[Item]) -> bool {
         (1..=50).all(|n| {
             let Some(question) = self.look(url, n, pool) else { return false };
-            question.saved.as_ref() == Some(&question.right) || self.save(url, n, question.right)
+            question.saved(None).is_some_and(|at| question.sent[at].0 == question.right) || self.save(url, n, question.right)
         })
     }
 
@@ -230,6 +262,7 @@ impl Person {
         let sent = self.browser.post(&format!("{url}/attempts/{}/submit", self.attempt), &[("confirm", "yes")]);
         if sent.is_ok_and(|page| page.status == 303 && page.location.ends_with("/result")) {
             self.submitted = true;
+            self.submitted_at = Some(Instant::now());
         } else {
             self.seen.submits_unanswered += 1;
         }
@@ -251,23 +284,37 @@ impl Person {
             both.spawn(|| twice.submit(url));
             self.submit(url);
         });
+        // The earlier of both counts.
         self.submitted |= twice.submitted;
+        self.submitted_at = self.submitted_at.into_iter().chain(twice.submitted_at).min();
         self.seen.submits_unanswered += twice.seen.submits_unanswered;
     }
 
     /// Compares what was said with what a new process says.
     pub fn compare(&mut self, url: &str, round: usize) {
-        let lost = self.lost(url);
+        self.compare_before(url, round, None);
+    }
+
+    /// The same, where everything was over at some moment: what was said later, nobody heard.
+    pub fn compare_before(&mut self, url: &str, round: usize, over: Option<std::time::Instant>) {
+        let lost = self.lost_before(url, over);
         assert!(lost.is_empty(), "round {round}: {lost:#?}");
     }
 
     /// What was said and is not so any more. Afterwards what is so counts.
     pub fn lost(&mut self, url: &str) -> Vec<String> {
-        let mut lost = Vec::new();
+        self.lost_before(url, None)
+    }
+
+    /// The same, where everything was over at some moment.
+    pub fn lost_before(&mut self, url: &str, over: Option<std::time::Instant>) -> Vec<String> {
+        let (over, mut lost) = (over.map(Instant::from_std), Vec::new());
         if self.submitted {
             let page = self.browser.get(&format!("{url}/attempts/{}/result", self.attempt)).unwrap();
             if page.status != 200 {
-                lost.push(format!("{} was told that the attempt is handed in", self.name));
+                if self.submitted_at.is_none_or(|at| over.is_none_or(|over| at < over)) {
+                    lost.push(format!("{} was told that the attempt is handed in", self.name));
+                }
                 self.submitted = false;
             }
         }
@@ -288,24 +335,22 @@ impl Person {
                 question.options.iter().filter(|(token, _)| tokens.contains(token)).map(|(_, words)| words.clone()).collect::<BTreeSet<_>>()
             };
             let stands = kept.get(&(*n as u64)).cloned().unwrap_or_default();
-            let saved = question.saved.clone().unwrap_or_default();
-            if stands == words(&saved) {
-                continue;
-            }
-            // Not what was acknowledged: then it must be one that was sent later.
-            let later = question.perhaps.iter().find(|tokens| words(tokens) == stands);
-            match later {
-                Some(later) => {
+            let saved = question.saved(over);
+            // The last that was acknowledged, or one that was sent later.
+            let which = (saved.unwrap_or(0)..question.sent.len()).find(|at| words(&question.sent[*at].0) == stands);
+            if which != saved && (which.is_some() || saved.is_some() || !stands.is_empty()) {
+                if which.is_some() {
                     self.seen.stood_unanswered += 1;
-                    question.saved = Some(later.clone());
-                }
-                None => {
-                    lost.push(format!("{name}, question {n}: {saved:?} was called saved, {stands:?} stands"));
-                    let tokens = question.options.iter().filter(|(_, words)| stands.contains(words)).map(|(token, _)| token.clone());
-                    question.saved = Some(tokens.collect()).filter(|tokens: &BTreeSet<String>| !tokens.is_empty());
+                } else {
+                    let said = saved.map(|at| (words(&question.sent[at].0), question.sent[at].1));
+                    lost.push(format!(
+                        "{name}, question {n}: {said:?} was called saved, {stands:?} stands; everything was over at {over:?}"
+                    ));
                 }
             }
-            question.perhaps.clear();
+            let tokens = question.options.iter().filter(|(_, words)| stands.contains(words)).map(|(token, _)| token.clone());
+            let tokens: BTreeSet<String> = tokens.collect();
+            question.sent = if tokens.is_empty() { Vec::new() } else { vec![(tokens, Some(Instant::now()))] };
         }
         lost
     }
