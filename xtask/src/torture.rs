@@ -77,6 +77,8 @@ fn one(what: &str, more: &[String]) -> Result<(), String> {
     };
     let _server =
         if ["failover", "server"].contains(&what) || what.ends_with("-postgres") { Some(over_postgres(&mut command)?) } else { None };
+    // `crates/fixtures/src/disk.rs`
+    command.env("ASSAY_DISK", "must");
     if what.ends_with("-postgres") {
         command.env("ASSAY_TEST_ENGINE", "postgres");
     }

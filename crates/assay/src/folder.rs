@@ -216,10 +216,12 @@ impl DataFolder {
         }
     }
 
-    /// Removes what a process left that was killed while it wrote: half a secret, perhaps. Whoever claims the folder writes alone in it.
+    /// Removes what a process left that was killed while it wrote: half a secret, perhaps. Whoever claims the folder writes alone in it, but
+    /// for its first file, the issuer's name. A part that is a link is somebody's own affair.
     fn sweep(&self) {
-        for folder in [self.root.clone(), self.root.join("keys")] {
-            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let parts = [self.root.clone(), self.root.join("keys"), self.root.join("journal")];
+        for part in parts.iter().filter(|part| **part == self.root || fs::symlink_metadata(part).is_ok_and(|found| found.is_dir())) {
+            let entries = fs::read_dir(part).into_iter().flatten().flatten();
             for left in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(HALF_WRITTEN)) {
                 // One that cannot be removed is nobody's way.
                 let _stays = fs::remove_file(left.path());

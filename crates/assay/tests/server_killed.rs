@@ -4,7 +4,7 @@
 //!
 //! `kill -9` is not the loss of the machine: what the server had handed to the kernel stays, synced or not. So in a second story the file
 //! system that it lies on loses its power. The control of both is a client beside the program that does not wait for the disk: it must lose
-//! what it was told of.
+//! what it was told of. (A kill alone does that, too; that a power cut takes more is shown in `kill.rs`.)
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 

@@ -138,7 +138,8 @@ async fn to_sign(parts: &WorkerParts, issuer: IssuerId, job: &IssueJob) -> Resul
             return Ok(Some((facts, intent)));
         }
         // The key was changed in between. Two signatures of one revision would be one too many, so another revision is signed.
-        parts.store.run(PassOver { issuer, person: job.person, award: job.award, revision: facts.badge.revision }).await?;
+        let revision = facts.badge.revision;
+        parts.store.run(PassOver { issuer, person: job.person, award: job.award, revision, at: parts.clock.now() }).await?;
     }
     Err(JobError::Later("the badge was to be signed by a key that is not today's".into()))
 }
@@ -243,7 +244,12 @@ fn mail(parts: &WorkerParts, facts: &IssueFacts) -> Option<NewJob> {
          Until you choose, only you can see it. Afterwards this is its public address:\n{base}/b/{id}\n",
         id = badge.badge_id
     );
-    let text = if badge.signed_revision.is_none() { first } else { corrected };
+    let text = match (badge.signed_revision, badge.revision) {
+        (Some(_), _) => corrected,
+        (None, 1) => first,
+        // What went before it is unknown here, but may be in somebody's hands.
+        (None, _) => format!("{first}\nIf you have a copy already, load it again: an older one is not valid any more.\n"),
+    };
     let mail = Mail { to: facts.address.clone()?, subject: format!("Your badge: {title}"), text, calendar: None, useless_after: None };
     Some(NewJob {
         id: JobId::random(&*parts.chance),

@@ -351,8 +351,9 @@ commands! {
         intent: Intent,
     }
 
-    /// Goes on to the next revision of an award, where this one was to be signed by a key that was changed meanwhile: nobody has seen it.
-    /// Nothing happens where it was signed after all, or is not the newest.
+    /// Goes on to the next revision of an award, where this one was to be signed by a key that was changed meanwhile. A database that was
+    /// set back may not know that it was signed after all, so its status index is revoked. Nothing happens where it is known to be signed, or is
+    /// not the newest.
     PassOver -> () {
         /// The issuer.
         issuer: IssuerId,
@@ -362,6 +363,8 @@ commands! {
         award: AwardId,
         /// The revision that is never signed.
         revision: i64,
+        /// Now.
+        at: UtcMillis,
     }
 
     /// Keeps a signed credential, revokes earlier revisions, queues the mail. Doing it again changes nothing.

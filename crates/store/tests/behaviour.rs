@@ -337,6 +337,17 @@ async fn one_intent_and_one_credential_per_revision_whoever_comes_first() {
     (taken.person, taken.award) = (eve.person, other.award);
     assert_eq!(room.world.store.run(taken).await.unwrap(), None, "a status index belongs to one badge");
 
+    let pass_over = PassOver { issuer: eve.issuer, person: eve.person, award: other.award, revision: 1, at: START };
+    let mut of_eve = intent(8, "d");
+    (of_eve.person, of_eve.award) = (eve.person, other.award);
+    room.world.store.run(of_eve).await.unwrap();
+    for _ in 0..2 {
+        room.world.store.run(pass_over.clone()).await.unwrap();
+        let next = room.world.store.read(BadgesOf { learner: eve }).await.unwrap().remove(0);
+        assert_eq!(next.revision, 2, "only the newest revision is passed over");
+    }
+    assert_eq!(room.world.store.read(RevokedIndexes { issuer: eve.issuer, status_list: 1 }).await.unwrap().unwrap(), [8]);
+
     for document in ["first", "second"] {
         let store = StoreCredential {
             issuer: ada.issuer,
@@ -353,7 +364,10 @@ async fn one_intent_and_one_credential_per_revision_whoever_comes_first() {
     }
     let badge = room.world.store.read(BadgeById { issuer: ada.issuer, badge_id: badge.badge_id }).await.unwrap().unwrap();
     assert_eq!(badge.document.as_deref(), Some("first"));
-    assert!(room.world.store.read(RevokedIndexes { issuer: ada.issuer, status_list: 1 }).await.unwrap().unwrap().is_empty());
+    let of_ada = PassOver { issuer: ada.issuer, person: ada.person, award: badge.award, revision: 1, at: START };
+    room.world.store.run(of_ada).await.unwrap();
+    assert_eq!(room.world.store.read(BadgesOf { learner: ada }).await.unwrap().remove(0).revision, 1, "what is signed is not passed over");
+    assert_eq!(room.world.store.read(RevokedIndexes { issuer: ada.issuer, status_list: 1 }).await.unwrap().unwrap(), [8]);
     let revoke = Revoke {
         issuer: ada.issuer,
         badge_id: badge.badge_id.clone(),
@@ -366,7 +380,7 @@ async fn one_intent_and_one_credential_per_revision_whoever_comes_first() {
     let mut again = revoke;
     again.act = room.world.act(START);
     assert_eq!(room.world.store.run(again).await.unwrap(), Some(false));
-    assert_eq!(room.world.store.read(RevokedIndexes { issuer: ada.issuer, status_list: 1 }).await.unwrap().unwrap(), [7]);
+    assert_eq!(room.world.store.read(RevokedIndexes { issuer: ada.issuer, status_list: 1 }).await.unwrap().unwrap(), [7, 8]);
 }
 
 #[tokio::test]

@@ -200,7 +200,9 @@ impl Postgres {
         let ask = async { sqlx::raw_sql(TIME).fetch_one(&mut *held.conn).await?.try_get::<i64>(0) };
         let asked = self.0.primary.wait_for(ask, DOUBTFUL, DOUBTFUL).await;
         held.whole = asked.is_some();
-        Ok(UtcMillis(asked.unwrap_or_else(|| Err(silent()))?))
+        let time = UtcMillis(asked.unwrap_or_else(|| Err(silent()))?);
+        self.0.readers.keep(held);
+        Ok(time)
     }
 
     pub(super) fn replays(&self) -> u64 {

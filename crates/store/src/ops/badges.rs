@@ -221,13 +221,20 @@ impl Apply<Conn> for RecordIntent {
 
 const PASS_OVER: &str = "UPDATE awards SET revision = revision + 1 WHERE person_id = $1 AND award_id = $2 AND issuer_id = $3 AND revision = $4 \
     AND NOT EXISTS (SELECT 1 FROM credentials c WHERE c.person_id = $1 AND c.award_id = $2 AND c.revision = $4)";
+const SPEND_PASSED: &str = "INSERT INTO spent_indexes (issuer_id, status_list, status_index, award_id, revision, revoked_at) \
+    SELECT i.issuer_id, i.status_list, i.status_index, i.award_id, i.revision, CAST($5 AS BIGINT) FROM credential_intents i \
+    WHERE i.person_id = $1 AND i.award_id = $2 AND i.issuer_id = $3 AND i.revision = $4 \
+    ON CONFLICT (issuer_id, status_list, status_index) DO UPDATE SET revoked_at = COALESCE(spent_indexes.revoked_at, excluded.revoked_at)";
 
 impl Apply<Conn> for PassOver {
     type Out = ();
 
     async fn apply(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        let next = query(PASS_OVER).bind(self.person.0).bind(self.award.0).bind(self.issuer.0).bind(self.revision);
-        next.execute(conn).await?;
+        let (person, award, issuer) = (self.person.0, self.award.0, self.issuer.0);
+        let next = query(PASS_OVER).bind(person).bind(award).bind(issuer).bind(self.revision).execute(&mut *conn).await?;
+        if next.rows_affected() > 0 {
+            query(SPEND_PASSED).bind(person).bind(award).bind(issuer).bind(self.revision).bind(self.at.0).execute(conn).await?;
+        }
         Ok(())
     }
 }
@@ -363,6 +370,7 @@ pub(super) const STATEMENTS: &[&[&str]] = &[&[
     INTENT,
     COUNT_INDEX,
     PASS_OVER,
+    SPEND_PASSED,
     NEW_CREDENTIAL,
     REVOKE_EARLIER,
     ADDRESS,

@@ -130,15 +130,16 @@ impl Apply<Conn> for FoldFigures {
     }
 }
 
-/// Each binds a moment and most rows, in the order of `Forgettable::ALL`. What was prolonged meanwhile stays.
+/// Each binds a moment and most rows, in the order of `Forgettable::ALL`. What was prolonged meanwhile stays. The order is for the planner: it
+/// does not know how few are due.
 const PRUNE: [&str; 5] = [
     "DELETE FROM kept_waits WHERE next_start_at <= $1 AND (issuer_id, address_mac, programme) IN \
      (SELECT issuer_id, address_mac, programme FROM kept_waits WHERE next_start_at <= $1 LIMIT $2)",
-    "DELETE FROM sessions WHERE expires_at <= $1 AND token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)",
-    "DELETE FROM sign_in_links WHERE expires_at <= $1 AND token_hash IN (SELECT token_hash FROM sign_in_links WHERE expires_at <= $1 LIMIT $2)",
+    "DELETE FROM sessions WHERE expires_at <= $1 AND token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+    "DELETE FROM sign_in_links WHERE expires_at <= $1 AND token_hash IN (SELECT token_hash FROM sign_in_links WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
     "DELETE FROM rate_marks WHERE due_at <= $1 AND (way, key_hash) IN (SELECT way, key_hash FROM rate_marks WHERE due_at <= $1 LIMIT $2)",
     "DELETE FROM jobs WHERE done_at IS NOT NULL AND done_at <= $1 AND job_id IN \
-     (SELECT job_id FROM jobs WHERE done_at IS NOT NULL AND done_at <= $1 LIMIT $2)",
+     (SELECT job_id FROM jobs WHERE done_at IS NOT NULL AND done_at <= $1 ORDER BY done_at LIMIT $2)",
 ];
 
 impl Apply<Conn> for Prune {

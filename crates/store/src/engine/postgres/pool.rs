@@ -18,8 +18,8 @@ use super::{
     primary::{PROBE, Primary},
 };
 
-/// Statements are found by keys: a plan made once is right for every value, and the server chooses to plan some of them anew each time.
-/// A server that does not know the setting is left as it is.
+/// Rows are found by keys, or in the order of an index: a plan made once is right for every value, and the server would plan some statements
+/// anew each time. A server that does not know the setting is left as it is.
 const PLAN_ONCE: &str = "SELECT set_config(name, 'force_generic_plan', false) FROM pg_catalog.pg_settings WHERE name = 'plan_cache_mode'";
 
 /// A pool's settings. Whoever writes keeps a promise; for reading, the primary is enough. Behind a pooler a connection is nobody's own, and
@@ -38,11 +38,12 @@ pub(super) fn options(most: u32, primary: &Arc<Primary>, writing: Option<(Promis
         let (primary, writing) = (Arc::clone(&primary), writing.clone());
         Box::pin(async move {
             let mut found = durability::check(conn, writing.as_ref().map(|(promise, _)| *promise)).await;
-            if found.is_ok() {
-                found = primary.check(conn).await;
-            }
             if found.is_ok() && !pooled {
                 found = sqlx::raw_sql(PLAN_ONCE).execute(&mut *conn).await.map(drop).map_err(|e| format!("it takes no settings: {e}"));
+            }
+            // Last: nothing is waited for between this and the connection's birth, by which it is judged later.
+            if found.is_ok() {
+                found = primary.check(conn).await;
             }
             if let Some((_, refusal)) = writing {
                 refusal.note(found.as_ref().err().map(String::as_str));
@@ -84,12 +85,15 @@ impl Pool {
 
     /// A connection to the primary of today, and the place that it takes.
     pub(super) async fn take(&self) -> sqlx::Result<(Held, SemaphorePermit<'_>)> {
-        let place = timeout(PATIENCE, self.places.acquire()).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
-        let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
+        timeout(PATIENCE, self.taken()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+
+    async fn taken(&self) -> sqlx::Result<(Held, SemaphorePermit<'_>)> {
+        let place = self.places.acquire().await.map_err(|_| sqlx::Error::PoolClosed)?;
         while let Some(mut held) = self.pop() {
             if !self.primary.is_of_today(held.since.elapsed()) {
                 held.whole = false;
-            } else if held.since.elapsed() < KEPT && held.used.elapsed() < UNUSED {
+            } else if held.is_fresh() {
                 return Ok((held, place));
             }
         }
@@ -106,6 +110,10 @@ impl Pool {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.places.is_closed() {
             idle.push(held);
+            // The one that was not used for longest: one after the other goes back when fewer are needed.
+            if idle.first().is_some_and(|oldest| !oldest.is_fresh()) {
+                idle.remove(0);
+            }
         }
     }
 
@@ -117,7 +125,7 @@ impl Pool {
     }
 }
 
-/// A connection in use. The driver asks every connection that comes back, also one whose work was cut off, whether it lives, and waits
+/// A connection in use, or kept for the next. The driver asks every connection that comes back, also one whose work was cut off, whether it lives, and waits
 /// for the answer without end: behind a server that fell silent its place would never be free again.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -130,10 +138,15 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// One from the driver.
+    /// One from the driver, as old as the wish for it.
     async fn of(driver: &PgPool) -> sqlx::Result<Self> {
-        let (conn, now) = (driver.acquire().await?, Instant::now());
-        Ok(Self { conn, whole: true, since: now, used: now })
+        let now = Instant::now();
+        Ok(Self { conn: driver.acquire().await?, whole: true, since: now, used: now })
+    }
+
+    /// Not so old, and not unused for so long, that it should be the driver's again.
+    fn is_fresh(&self) -> bool {
+        self.since.elapsed() < KEPT && self.used.elapsed() < UNUSED
     }
 }
 
