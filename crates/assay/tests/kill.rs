@@ -24,6 +24,7 @@ use running::{
     people::{Person, Round, Seen, finish},
     site::Site,
 };
+use tokio::time::Instant;
 
 const PEOPLE: usize = 20;
 /// Of these, so many hand in a passing attempt while the server is ending.
@@ -83,7 +84,7 @@ fn live_through(rounds: usize, story: usize, site: &Site, disk: Option<&Disk>) -
         let url = server.url.clone();
         let end = || {
             thread::sleep(pause);
-            let over = disk.map(Disk::power_off);
+            let over = disk.map(|disk| disk.power_off(Instant::now));
             if over.is_some() {
                 thread::sleep(Duration::from_millis(50));
             }
@@ -133,7 +134,7 @@ fn a_sync_that_syncs_nothing_is_found_out_when_the_power_goes() {
     let data = site.root().to_str().unwrap();
     let mut server = Server::spawn(careless(env!("CARGO_BIN_EXE_assay")).args(["demo", "--listen", "127.0.0.1:0", "--data", data]));
     assert!(person.know_everything(&server.url, &pool));
-    disk.power_off();
+    disk.power_off(|| ());
     server.kill();
     disk.power_on();
     let server = site.start(0);
@@ -157,7 +158,7 @@ fn a_first_start_that_loses_its_power_is_made_good() {
         let site = Site::demo_in(&disk.path());
         let mut first = begin(&site);
         thread::sleep(Duration::from_millis(chance.below(1500) as u64));
-        disk.power_off();
+        disk.power_off(|| ());
         first.kill();
         disk.power_on();
         // The folder of this story itself may be gone; nothing that was promised was in it.

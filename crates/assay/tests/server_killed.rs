@@ -26,6 +26,7 @@ use running::{
     site::Site,
     wait_for,
 };
+use tokio::time::Instant;
 
 const PEOPLE: usize = 20;
 /// Of these, so many hand in while the server is being killed.
@@ -98,7 +99,7 @@ fn live_through(server: &mut PostgresServer, kills: usize, disk: Option<&Disk>) 
                     server.sql("SELECT pg_reload_conf()");
                 }
                 thread::sleep(Duration::from_millis(200 + chance.below(500) as u64));
-                let over = disk.map(Disk::power_off);
+                let over = disk.map(|disk| disk.power_off(Instant::now));
                 server.kill();
                 let told = careless.end();
                 thread::sleep(Duration::from_millis(chance.below(300) as u64));

@@ -296,7 +296,7 @@ impl Person {
     }
 
     /// The same, where everything was over at some moment: what was said later, nobody heard.
-    pub fn compare_before(&mut self, url: &str, round: usize, over: Option<std::time::Instant>) {
+    pub fn compare_before(&mut self, url: &str, round: usize, over: Option<Instant>) {
         let lost = self.lost_before(url, over);
         assert!(lost.is_empty(), "round {round}: {lost:#?}");
     }
@@ -307,8 +307,8 @@ impl Person {
     }
 
     /// The same, where everything was over at some moment.
-    pub fn lost_before(&mut self, url: &str, over: Option<std::time::Instant>) -> Vec<String> {
-        let (over, mut lost) = (over.map(Instant::from_std), Vec::new());
+    pub fn lost_before(&mut self, url: &str, over: Option<Instant>) -> Vec<String> {
+        let mut lost = Vec::new();
         if self.submitted {
             let page = self.browser.get(&format!("{url}/attempts/{}/result", self.attempt)).unwrap();
             if page.status != 200 {

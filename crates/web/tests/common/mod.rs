@@ -11,7 +11,7 @@ use assay_core::{
     mail::Mail,
     programme::Programme,
 };
-use assay_fixtures::{START, World};
+use assay_fixtures::{START, World, items, programme};
 use assay_items::Item;
 use assay_jobs::{FileJournal, Mailer, Outbox, Worker, WorkerParts};
 use assay_store::{Bell, Store, queries::CurrentProgrammes};
@@ -300,4 +300,38 @@ impl Browser<'_> {
         assert_eq!(submitted.location(), format!("{attempt}/result"));
         attempt
     }
+}
+
+/// Programme of four questions, of which three pass.
+pub async fn server() -> Server {
+    let programme = programme(4, 3);
+    Server::new(&programme, items(&programme, 20, |_| 1)).await
+}
+
+/// Passes and answers the badge's public id.
+pub async fn earn(b: &mut Browser<'_>) -> String {
+    let attempt = b.sit(4).await;
+    let page = b.get(&format!("{attempt}/result")).await.text();
+    let at = page.find("/me/badges/").unwrap() + 11;
+    page[at..at + 26].to_owned()
+}
+
+/// Files to the verifier; its page.
+pub async fn upload(b: &mut Browser<'_>, files: &[(&str, &[u8])]) -> String {
+    let mut body = Vec::new();
+    for (name, bytes) in files {
+        body.extend(format!("--X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n").as_bytes());
+        body.extend(*bytes);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"--X--\r\n");
+    let request = b.request("POST", "/verify").header(header::ORIGIN, BASE).header(header::CONTENT_TYPE, "multipart/form-data; boundary=X");
+    let request = request.body(Body::from(body)).unwrap();
+    b.send(request).await.text()
+}
+
+/// The word in which the verifier's page says it.
+pub fn verdict(page: &str) -> String {
+    let at = page.find("verdict-word\">").unwrap_or_else(|| panic!("no verdict in {page}")) + 14;
+    page[at..].split('<').next().unwrap().to_owned()
 }
