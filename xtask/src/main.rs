@@ -35,7 +35,7 @@ cargo xtask COMMAND
   rules      which crate may depend on which, what may be named where
   licences   licences, bans and sources of every dependency
   e2e        the whole program in a real Chromium
-  torture    fault tests for hours: power, points, kills, disk, mail, failover, history, points-postgres,
+  torture    fault tests for hours: power, points, kills, cuts, disk, mail, failover, server, history, points-postgres,
              kills-postgres, history-postgres, or one of them with how much
              (`torture power --attempts 5000`, `torture kills 20000`, `torture history 600`)
   shots      a picture of every page in every state, into ./shots
