@@ -411,8 +411,14 @@ mod tests {
     fn one_server_and_one_issuer() {
         let root = tempfile::tempdir().unwrap();
         let folder = DataFolder::open(root.path(), "a").unwrap();
+        fs::create_dir_all(root.path().join("keys")).unwrap();
+        let half_written = [root.path().join(".tmpA"), root.path().join("keys/.tmpB")];
+        half_written.iter().for_each(|left| fs::write(left, "half").unwrap());
         let lock = folder.lock().unwrap();
+        assert!(half_written.iter().all(|left| !left.exists()), "what a killed process left is gone");
+        half_written.iter().for_each(|left| fs::write(left, "being written").unwrap());
         assert!(folder.lock().unwrap_err().to_string().contains("in use"));
+        assert!(half_written.iter().all(|left| left.exists()), "whoever is refused removes nothing");
         drop(lock);
         folder.lock().unwrap();
         assert!(DataFolder::open(root.path(), "b").unwrap_err().to_string().contains("belongs to the issuer “a”"));

@@ -145,21 +145,7 @@ impl Person {
             let begun = browser.post(&format!("{url}/programmes/serverless/assessment"), &[("name", &name), ("honesty", "yes")]).ok()?;
             between(&begun.location, "/attempts/", "/").first().map(|id| (*id).to_owned())
         });
-        let chance = SeededChance::new([u8::try_from(number).unwrap(); 32]);
-        let (questions, seen) = (BTreeMap::new(), Seen::default());
-        Self {
-            name,
-            browser,
-            attempt,
-            questions,
-            chance,
-            submitted: false,
-            submitted_at: None,
-            tried: false,
-            seen,
-            forbearing: true,
-            saves: Vec::new(),
-        }
+        Self { forbearing: true, ..Self::sitting(number, name, browser, attempt) }
     }
 
     /// Signs in by a mailed link, and begins.
@@ -168,6 +154,10 @@ impl Person {
         let name = format!("Person {number}");
         let begun = browser.post(&format!("{url}/programmes/serverless/assessment"), &[("name", &name), ("honesty", "yes")]).unwrap();
         let attempt = between(&begun.location, "/attempts/", "/")[0].to_owned();
+        Self::sitting(number, name, browser, attempt)
+    }
+
+    fn sitting(number: usize, name: String, browser: Browser, attempt: String) -> Self {
         let chance = SeededChance::new([u8::try_from(number).unwrap(); 32]);
         let (questions, seen) = (BTreeMap::new(), Seen::default());
         Self {

@@ -125,8 +125,8 @@ impl Pool {
     }
 }
 
-/// A connection in use, or kept for the next. The driver asks every connection that comes back, also one whose work was cut off, whether it lives, and waits
-/// for the answer without end: behind a server that fell silent its place would never be free again.
+/// A connection in use, or kept for the next. The driver asks every connection that comes back, also one whose work was cut off, whether it
+/// lives, and waits for the answer without end: behind a server that fell silent its place would never be free again.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) conn: PoolConnection<Postgres>,
