@@ -1,6 +1,7 @@
 //! The program ends at random moments while 20 people answer and hand in, 50 rounds of it with the same people and then with others: no
 //! acknowledged answer is lost, nothing is awarded twice. It ends by `kill -9` (`ASSAY_KILLS` says how often in all, 200 if it says
-//! nothing), or because the power goes and takes with it whatever was not synced (`ASSAY_POWER_CUTS`, 20).
+//! nothing; `ASSAY_LANES` how many such stories go on side by side, one if it says nothing), or because the power goes and takes with
+//! it whatever was not synced (`ASSAY_POWER_CUTS`, 20).
 //!
 //! The server is the real program with the real database; people are browsers. What a person was told is written down here,
 //! and after every end it is compared with what a new process says. Answers that were under way when the server died may
@@ -12,6 +13,10 @@ mod running;
 
 use std::{
     process::{Command, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -41,11 +46,21 @@ fn number(variable: &str, otherwise: usize) -> usize {
 #[test]
 fn no_acknowledged_answer_is_lost_and_nothing_is_awarded_twice() {
     let kills = number("ASSAY_KILLS", KILLS);
-    let mut all = Seen::default();
-    for story in 0..kills.div_ceil(ROUNDS) {
-        all.add(live_through(ROUNDS, story, &Site::new(), None));
-        println!("{} kills: {all:?}", (story + 1) * ROUNDS);
-    }
+    let (next, lived) = (AtomicUsize::new(0), Mutex::new((0, Seen::default())));
+    thread::scope(|scope| {
+        for _ in 0..number("ASSAY_LANES", 1) {
+            scope.spawn(|| {
+                while let Some(story) = Some(next.fetch_add(1, Ordering::SeqCst)).filter(|story| story * ROUNDS < kills) {
+                    let seen = live_through(ROUNDS, story, &Site::new(), None);
+                    let mut lived = lived.lock().unwrap();
+                    lived.0 += ROUNDS;
+                    lived.1.add(seen);
+                    println!("{} kills: {:?}", lived.0, lived.1);
+                }
+            });
+        }
+    });
+    let (_, all) = lived.into_inner().unwrap();
     // Slow machines get less done before each kill, but not this little.
     let enough = all.acknowledged > 4 * kills && all.unanswered > kills && all.submits_unanswered > 0;
     assert!(enough, "the rounds were too short to say anything: {all:?}");
