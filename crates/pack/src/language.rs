@@ -5,6 +5,8 @@
 //! hundred. It needs no syllables, so it works in more languages than one. Under 30 is very easy, 40 to 50 a newspaper, above 60
 //! very difficult.
 
+use std::sync::LazyLock;
+
 use assay_items::Html;
 
 /// From here on LIX calls a text very difficult.
@@ -147,6 +149,9 @@ const BETTER: &[(&str, &str)] = &[
 
 /// Words of a Markdown file that have a better one: the line, the word, the better one. Front matter, code and addresses are not read.
 pub(crate) fn unkind(markdown: &str) -> Vec<(u32, &'static str, &'static str)> {
+    /// The words, with a space on each side.
+    static WORDS: LazyLock<Vec<(String, &str, &str)>> =
+        LazyLock::new(|| BETTER.iter().map(|&(word, better)| (format!(" {word} "), word, better)).collect());
     let mut found = Vec::new();
     let (mut fence, mut front) = (false, markdown.starts_with("---"));
     for (number, line) in (1_u32..).zip(markdown.lines()) {
@@ -163,8 +168,7 @@ pub(crate) fn unkind(markdown: &str) -> Vec<(u32, &'static str, &'static str)> {
             continue;
         }
         let padded = format!(" {} ", assay_items::words::normalised(&without_code(line)));
-        found
-            .extend(BETTER.iter().filter(|(word, _)| padded.contains(&format!(" {word} "))).map(|(word, better)| (number, *word, *better)));
+        found.extend(WORDS.iter().filter(|(alone, ..)| padded.contains(alone)).map(|&(_, word, better)| (number, word, better)));
     }
     found
 }
