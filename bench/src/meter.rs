@@ -12,6 +12,8 @@ use crate::{
 
 /// Longest wait for the server to have nothing left to do.
 const SETTLE: Duration = Duration::from_secs(10);
+/// CPU in a tenth of a second up to which a server has nothing to do: timers that look for work.
+const IDLE: Duration = Duration::from_millis(1);
 /// Share of its core from which on the driver measures itself.
 const DRIVER_MOST: f64 = 0.9;
 /// Lateness of its schedule, at the 99th percentile, from which on the driver measures itself.
@@ -118,7 +120,7 @@ fn spent(before: Option<Usage>, after: Option<Usage>) -> Option<f64> {
     Some(after?.cpu.saturating_sub(before?.cpu).as_secs_f64())
 }
 
-/// Waits until the server has used no CPU for three tenths of a second, so that jobs after the answer (mails, badges) are
+/// Waits until the server has used next to no CPU for three tenths of a second, so that jobs after the answer (mails, badges) are
 /// counted to the people who caused them; then reads it.
 async fn settled(server: Option<Watched>) -> Option<Usage> {
     let started = now();
@@ -127,7 +129,7 @@ async fn settled(server: Option<Watched>) -> Option<Usage> {
     while quiet < 3 && started.elapsed() < SETTLE {
         sleep(Duration::from_millis(100)).await;
         let reading = server?.usage()?;
-        quiet = if reading.cpu == last.cpu { quiet + 1 } else { 0 };
+        quiet = if reading.cpu.saturating_sub(last.cpu) <= IDLE { quiet + 1 } else { 0 };
         last = reading;
     }
     Some(last)

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// A reading of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Usage {
-    /// User and system time of all its threads, ended ones included; steps of one clock tick, mostly 10 ms.
+    /// User and system time of all its threads, ended ones included, by the process's own CPU clock.
     pub(crate) cpu: Duration,
     /// How often its living threads were taken off a core or gave it up, summed.
     pub(crate) switches: u64,
@@ -76,11 +76,11 @@ pub(crate) fn ask_to_stop(child: &std::process::Child) -> bool {
 mod os {
     use std::{collections::HashSet, time::Duration};
 
+    use nix::{time::ClockId, unistd::Pid as NixPid};
     use procfs::{
         CurrentSI as _, KernelStats,
         net::{TcpState, tcp, tcp6},
         process::{FDTarget, Process, all_processes},
-        ticks_per_second,
     };
 
     use rustix::{
@@ -106,13 +106,12 @@ mod os {
 
     pub(super) fn usage(pid: i32) -> Option<Usage> {
         let process = Process::new(pid).ok()?;
-        let stat = process.stat().ok()?;
-        let ticks = stat.utime + stat.stime;
+        let cpu = Duration::from(ClockId::pid_cpu_clock_id(NixPid::from_raw(pid)).ok()?.now().ok()?);
         let peak_kib = process.status().ok()?.vmhwm?;
         let threads = process.tasks().ok()?.filter_map(|task| task.ok()?.status().ok());
         let given_up = |s: &procfs::process::Status| s.voluntary_ctxt_switches.unwrap_or(0) + s.nonvoluntary_ctxt_switches.unwrap_or(0);
         let switches = threads.map(|status| given_up(&status)).sum();
-        Some(Usage { cpu: Duration::from_millis(ticks * 1000 / ticks_per_second()), switches, peak_bytes: peak_kib * 1024 })
+        Some(Usage { cpu, switches, peak_bytes: peak_kib * 1024 })
     }
 
     pub(super) fn cores(pid: i32) -> Option<String> {

@@ -119,6 +119,11 @@ fn power(attempts: usize, most: usize, fault: Fault) -> usize {
     all.bad
 }
 
+/// Passings of a point at which processes are killed.
+const PASSINGS: usize = 6;
+/// So often a passing that is not reached is tried.
+const MISSES: usize = 3;
+
 /// Every point by turns, at its first to sixth passing, until each has killed so many times; four processes at once.
 fn points(times: usize) -> usize {
     let program = std::env::current_exe().unwrap();
@@ -126,6 +131,7 @@ fn points(times: usize) -> usize {
     let next = AtomicUsize::new(0);
     // Kills that went well and badly, and runs that did not come that often to the point.
     let counts = Mutex::new([(0_usize, 0_usize, 0_usize); POINTS.len()]);
+    let missed = Mutex::new([[0_usize; PASSINGS]; POINTS.len()]);
     let tally = |words: &str| {
         let counts = *counts.lock().unwrap();
         let each: Vec<String> =
@@ -141,14 +147,20 @@ fn points(times: usize) -> usize {
                     if counts.lock().unwrap()[which].0 >= times {
                         continue;
                     }
-                    let killed = kill(&program, postgres, POINTS[which], 1 + round % 6, u8::try_from(round % 256).unwrap());
+                    let misses = missed.lock().unwrap()[which];
+                    let left: Vec<usize> = (1..=PASSINGS).filter(|nth| *nth == 1 || misses[nth - 1] < MISSES).collect();
+                    let nth = left[round % left.len()];
+                    let killed = kill(&program, postgres, POINTS[which], nth, u8::try_from(round % 256).unwrap());
                     let mut counts = counts.lock().unwrap();
                     match killed {
                         Killed::Well => counts[which].0 += 1,
-                        Killed::NotReached => counts[which].2 += 1,
+                        Killed::NotReached => {
+                            counts[which].2 += 1;
+                            missed.lock().unwrap()[which][nth - 1] += 1;
+                        }
                         Killed::Badly(faults) => {
                             counts[which].1 += 1;
-                            println!("{}, time {}: {}", POINTS[which], 1 + round % 6, faults.join("; "));
+                            println!("{}, time {nth}: {}", POINTS[which], faults.join("; "));
                         }
                     }
                     drop(counts);

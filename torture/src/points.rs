@@ -17,7 +17,7 @@ use assay_core::{
     clock::SetClock,
     ids::{AttemptId, IssuerId, Learner, PersonId},
 };
-use assay_fixtures::{POSTGRES, START, postgres_database, psql};
+use assay_fixtures::{POSTGRES, START, postgres_copy, postgres_database, psql};
 use assay_jobs::FileJournal;
 use assay_store::{Promise, Store, queries::JobCounts};
 use serde::{Deserialize, Serialize};
@@ -173,10 +173,24 @@ pub enum Killed {
 pub fn kill(program: &Path, postgres: bool, point: &str, nth: usize, seed: u8) -> Killed {
     let folder = scratch();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let server = postgres.then(|| runtime.block_on(postgres_database()).expect("there must be a server"));
+    let server = postgres.then(|| postgres_copy(&schema(&runtime)));
     let killed = kill_over(&runtime, program, folder.path(), server.as_deref(), point, nth, seed);
     server.as_deref().map(drop_database);
     killed
+}
+
+/// An empty database with the program's schema, made once for all kills.
+fn schema(runtime: &tokio::runtime::Runtime) -> String {
+    static SCHEMA: Mutex<Option<String>> = Mutex::new(None);
+    let mut made = SCHEMA.lock().unwrap_or_else(PoisonError::into_inner);
+    made.get_or_insert_with(|| {
+        runtime.block_on(async {
+            let url = postgres_database().await.expect("there must be a server");
+            Store::open_postgres(&url, Promise::Disk).await.unwrap().close().await;
+            url
+        })
+    })
+    .clone()
 }
 
 /// Databases are many in a long run.
