@@ -77,7 +77,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         None => match Settings::read(&args.config) {
             Ok(settings) => {
                 chart.note("settings", Ok(args.config.display().to_string()));
-                chart.note_all(start::settings(&settings, &args.config).0);
+                chart.note_all(start::settings(&settings, &args.config, settings.listen).0);
                 installation(&mut chart, &settings.data.clone(), Some(&settings)).await;
                 chart.note("mail", mail(&settings).await);
                 chart.note("server", answers("listen", &format!("http://{}/readyz", settings.listen)));

@@ -36,10 +36,11 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let settings = Settings::read(&args.config)?;
     logging::start(settings.log, "info")?;
-    let (found, packs) = start::settings(&settings, &args.config);
-    start::refuse(found)?;
     let handed = manager::socket()?;
     let handed_over = handed.is_some();
+    let pages = handed.as_ref().and_then(|socket| socket.local_addr().ok()).unwrap_or(settings.listen);
+    let (found, packs) = start::settings(&settings, &args.config, pages);
+    start::refuse(found)?;
     let listener = match handed {
         Some(listener) => listener,
         None => server::listen(settings.listen, "Write another `listen` into the settings, or stop that program.").await?,

@@ -1,6 +1,6 @@
 //! What must be right before a server starts, in one list: `assay serve` refuses by it, and `assay doctor` tells it.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use assay_badge::did_web;
 use assay_pack::Pack;
@@ -18,8 +18,9 @@ pub(crate) type Finding = Result<String, String>;
 /// Findings, each with the thing that it is about.
 pub(crate) type Findings = Vec<(&'static str, Finding)>;
 
-/// The settings against themselves and the packs that they name; and the programmes, with the settings' entry rules in them.
-pub(crate) fn settings(settings: &Settings, file: &Path) -> (Findings, Vec<Pack>) {
+/// The settings against themselves and the packs that they name; and the programmes, with the settings' entry rules in them. `pages`:
+/// where pages are asked for, which `listen` says unless a socket was handed over.
+pub(crate) fn settings(settings: &Settings, file: &Path, pages: SocketAddr) -> (Findings, Vec<Pack>) {
     let (mut packs, mut wrong) = (Vec::<Pack>::new(), Vec::new());
     for folder in &settings.packs {
         match packs::load(folder) {
@@ -45,16 +46,18 @@ pub(crate) fn settings(settings: &Settings, file: &Path) -> (Findings, Vec<Pack>
         }
     }
     let programmes = packs.iter().map(|pack| pack.programme.id.as_str()).collect::<Vec<_>>().join(", ");
-    let listen = settings.listen;
     let clash = settings.metrics.filter(|metrics| {
-        let meets = metrics.ip() == listen.ip() || metrics.ip().is_unspecified() || listen.ip().is_unspecified();
-        meets && metrics.port() == listen.port() && listen.port() != 0
+        let meets = metrics.ip() == pages.ip() || metrics.ip().is_unspecified() || pages.ip().is_unspecified();
+        meets && metrics.port() == pages.port() && pages.port() != 0
     });
     let addresses = match clash {
-        None => Ok(format!("pages at {listen}{}", settings.metrics.map(|at| format!(", figures at {at}")).unwrap_or_default())),
-        Some(metrics) => Err(format!(
-            "`metrics` is {metrics}, and `listen` is {listen}: both cannot have one port. Give `metrics` another, such as 127.0.0.1:9100"
-        )),
+        None => Ok(format!("pages at {pages}{}", settings.metrics.map(|at| format!(", figures at {at}")).unwrap_or_default())),
+        Some(metrics) => {
+            let by = if pages == settings.listen { "`listen` is" } else { "the socket that was handed over is" };
+            Err(format!(
+                "`metrics` is {metrics}, and {by} {pages}: both cannot have one port. Give `metrics` another, such as 127.0.0.1:9100"
+            ))
+        }
     };
     let found = if wrong.is_empty() { Ok(programmes) } else { Err(wrong.join("\n")) };
     (vec![("programmes", found), ("addresses", addresses)], packs)

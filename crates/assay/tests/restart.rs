@@ -186,20 +186,35 @@ fn a_socket_too_many_is_refused_with_words() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("2 sockets were handed over"), "{output:?}");
 }
 
-#[test]
-fn a_socket_that_others_reach_is_refused_without_tls() {
+/// What `assay serve` says that is given this socket and refuses it, where `metrics` is as given.
+fn refused(socket: TcpListener, metrics: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("assay.toml");
     let pack = running::sample_pack();
     let text = format!(
-        "data = \"data\"\nlisten = \"127.0.0.1:8080\"\npublic_url = \"http://localhost:8080\"\npacks = [{pack:?}]\n\n\
+        "data = \"data\"\nlisten = \"127.0.0.1:8080\"\nmetrics = {metrics:?}\npublic_url = \"http://localhost:8080\"\npacks = [{pack:?}]\n\n\
          [issuer]\nname = \"Example\"\nslug = \"example\"\ncontact = \"a@example.org\"\n\n\
          [smtp]\nurl = \"smtp://127.0.0.1:9\"\nfrom = \"A <a@example.org>\"\n"
     );
     std::fs::write(&config, text).unwrap();
     let mut command = Command::new("sh");
     command.args(["-c", MANAGER, env!("CARGO_BIN_EXE_assay"), "serve", "--config", config.to_str().unwrap()]);
-    let output = command.stdin(OwnedFd::from(TcpListener::bind("0.0.0.0:0").unwrap())).output().unwrap();
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && words.contains("other machines can reach") && words.contains("TLS"), "{words}");
+    let output = command.stdin(OwnedFd::from(socket)).output().unwrap();
+    assert!(!output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_socket_that_others_reach_is_refused_without_tls() {
+    // Nobody listens at `listen` then, so that `metrics` may have its port.
+    let words = refused(TcpListener::bind("0.0.0.0:0").unwrap(), "127.0.0.1:8080");
+    assert!(words.contains("other machines can reach") && words.contains("TLS"), "{words}");
+}
+
+#[test]
+fn figures_at_the_socket_that_was_handed_over_are_refused() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    let words = refused(socket, &address);
+    assert!(words.contains("the socket that was handed over is") && words.contains("both cannot have one port"), "{words}");
 }
