@@ -98,17 +98,15 @@ fn public_url(folder: &DataFolder, settings: &Settings) -> Finding {
 
 /// Nothing is signed without the journal.
 fn writing(journal: &Path) -> Finding {
-    if !journal.exists() {
-        return Ok("the journal is made with its first line".to_owned());
-    }
-    let opened = std::fs::File::options().append(true).open(journal);
-    opened.map(|_| "the journal can be written".to_owned()).map_err(|e| {
-        format!(
+    match std::fs::File::options().append(true).open(journal) {
+        Ok(_) => Ok("the journal can be written".to_owned()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok("the journal is made with its first line".to_owned()),
+        Err(e) => Err(format!(
             "the journal {} cannot be written ({e}), and nothing is signed without it: give it to the server's user (chown), who must be allowed to \
              write (chmod 600)",
             journal.display()
-        )
-    })
+        )),
+    }
 }
 
 /// What a data folder has; whatever else lies in it (a disk's `lost+found`, somebody's copies) is not this program's to judge.
@@ -182,4 +180,17 @@ fn files(root: &Path) -> Finding {
 #[cfg(not(unix))]
 fn files(_root: &Path) -> Finding {
     Ok("not looked at on this system".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_cannot_be_reached_is_not_one_that_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(writing(&folder.path().join("journal/signing.jsonl")).unwrap().contains("with its first line"));
+        std::fs::write(folder.path().join("journal"), "").unwrap();
+        assert!(writing(&folder.path().join("journal/signing.jsonl")).unwrap_err().contains("cannot be written"));
+    }
 }
