@@ -6,6 +6,7 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
+use tower::ServiceBuilder;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 
 use crate::{App, assets, compress, guard, pages::*, shed, told};
@@ -70,15 +71,17 @@ pub fn app(app: App) -> Router {
     }
     // Behind a proxy that rewrites Host, the public address still counts as ours.
     let csrf = CsrfLayer::new().add_trusted_origin(&app.settings.base_url).unwrap_or_else(|_| CsrfLayer::new());
-    router
-        .layer(DefaultBodyLimit::max(FORM_BYTES))
-        .layer(csrf)
-        .layer(CatchPanicLayer::new())
-        .layer(from_fn_with_state(app.clone(), guard::body_in_time))
-        .layer(from_fn_with_state(app.clone(), shed::shed))
-        .layer(from_fn_with_state(app.clone(), guard::faults))
-        .layer(from_fn_with_state(app.clone(), guard::headers))
-        .layer(from_fn(compress::compress))
+    // One after another from the outside in, as one layer: each that the router is given by itself costs a copy of all within it for every
+    // request.
+    let around = ServiceBuilder::new()
         .layer(from_fn_with_state(app.clone(), told::tell))
-        .with_state(app)
+        .layer(from_fn(compress::compress))
+        .layer(from_fn_with_state(app.clone(), guard::headers))
+        .layer(from_fn_with_state(app.clone(), guard::faults))
+        .layer(from_fn_with_state(app.clone(), shed::shed))
+        .layer(from_fn_with_state(app.clone(), guard::body_in_time))
+        .layer(CatchPanicLayer::new())
+        .layer(csrf)
+        .layer(DefaultBodyLimit::max(FORM_BYTES));
+    router.layer(around).with_state(app)
 }
