@@ -111,7 +111,7 @@ test('a busy server: an answer that is still here is sent from the review page t
   page.on('dialog', (dialog) => dialog.accept());
   await page.goto(`${attempt}/review`);
   await page.getByText(/kept on this device: question 1/i).first().waitFor();
-  // When all is sent, the review page loads itself again: to leave it before that would meet it on the way.
+  // When all is sent, the review page loads itself again, which would cut off whoever leaves it at that moment.
   await page.waitForEvent('load', { timeout: 60_000 });
   assert.ok(!(await page.evaluate(() => Object.keys(localStorage).some((key) => /^assay:[^:]+:\d+$/.test(key)))), 'all is sent');
   await page.goto(`${attempt}/questions/1`);

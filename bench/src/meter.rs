@@ -12,7 +12,8 @@ use crate::{
 
 /// Longest wait for the server to have nothing left to do.
 const SETTLE: Duration = Duration::from_secs(10);
-/// CPU in a tenth of a second up to which a server has nothing to do: timers that look for work.
+/// CPU in a tenth of a second up to which a server has nothing to do: timers that look for work. One that takes more is waited for as long as
+/// `SETTLE` says.
 const IDLE: Duration = Duration::from_millis(1);
 /// Share of its core from which on the driver measures itself.
 const DRIVER_MOST: f64 = 0.9;

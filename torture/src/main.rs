@@ -121,7 +121,7 @@ fn power(attempts: usize, most: usize, fault: Fault) -> usize {
 
 /// Passings of a point at which processes are killed.
 const PASSINGS: usize = 6;
-/// So often a passing that is not reached is tried.
+/// So often in turn may a passing not be reached before it is left out.
 const MISSES: usize = 3;
 
 /// Every point by turns, at its first to sixth passing, until each has killed so many times; four processes at once.
@@ -152,12 +152,11 @@ fn points(times: usize) -> usize {
                     let nth = left[round % left.len()];
                     let killed = kill(&program, postgres, POINTS[which], nth, u8::try_from(round % 256).unwrap());
                     let mut counts = counts.lock().unwrap();
+                    let misses = &mut missed.lock().unwrap()[which][nth - 1];
+                    *misses = if killed == Killed::NotReached { *misses + 1 } else { 0 };
                     match killed {
                         Killed::Well => counts[which].0 += 1,
-                        Killed::NotReached => {
-                            counts[which].2 += 1;
-                            missed.lock().unwrap()[which][nth - 1] += 1;
-                        }
+                        Killed::NotReached => counts[which].2 += 1,
                         Killed::Badly(faults) => {
                             counts[which].1 += 1;
                             println!("{}, time {nth}: {}", POINTS[which], faults.join("; "));

@@ -179,7 +179,7 @@ pub fn kill(program: &Path, postgres: bool, point: &str, nth: usize, seed: u8) -
     killed
 }
 
-/// An empty database with the program's schema, made once for all kills.
+/// An empty database with the program's schema, made once for all kills of a process; it stays on the server.
 fn schema(runtime: &tokio::runtime::Runtime) -> String {
     static SCHEMA: Mutex<Option<String>> = Mutex::new(None);
     let mut made = SCHEMA.lock().unwrap_or_else(PoisonError::into_inner);

@@ -102,8 +102,8 @@ fn writing(journal: &Path) -> Finding {
         Ok(_) => Ok("the journal can be written".to_owned()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok("the journal is made with its first line".to_owned()),
         Err(e) => Err(format!(
-            "the journal {} cannot be written ({e}), and nothing is signed without it: give it to the server's user (chown), who must be allowed to \
-             write (chmod 600)",
+            "the journal {} cannot be written ({e}), and nothing is signed without it: give it and its folder to the server's user (chown), who \
+             must be allowed to write it (chmod 600) and to go into the folder (chmod 700)",
             journal.display()
         )),
     }
@@ -182,7 +182,7 @@ fn files(_root: &Path) -> Finding {
     Ok("not looked at on this system".to_owned())
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

@@ -71,8 +71,8 @@ pub fn app(app: App) -> Router {
     }
     // Behind a proxy that rewrites Host, the public address still counts as ours.
     let csrf = CsrfLayer::new().add_trusted_origin(&app.settings.base_url).unwrap_or_else(|_| CsrfLayer::new());
-    // One after another from the outside in, as one layer: each that the router is given by itself costs a copy of all within it for every
-    // request.
+    // One after another from the outside in, as one layer: each that the router is given by itself becomes a boxed service of its own, copied
+    // and allocated for every request.
     let around = ServiceBuilder::new()
         .layer(from_fn_with_state(app.clone(), told::tell))
         .layer(from_fn(compress::compress))
